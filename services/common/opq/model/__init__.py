@@ -1,0 +1,1 @@
+"""The words of the project as frozen dataclasses: what all other rooms speak to each other."""

@@ -1,0 +1,173 @@
+"""What a box measures in each window, and the columns in which it travels.
+
+`FEATURES` is the one list of features: its order is the order of columns in arrays and blobs, its names
+are the names in proto, database, pages and docs. New features are appended; none is removed or moved.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum, IntFlag
+
+import numpy as np
+import numpy.typing as npt
+
+from opq.errors import InvalidInput
+from opq.ids import BoxId
+
+FloatArray = npt.NDArray[np.float32]
+TimeArray = npt.NDArray[np.int64]
+FlagArray = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One measured quantity of a window."""
+
+    name: str
+    unit: str
+    title: str
+    low: float
+    """Lowest value that can be real; a frame with less is refused."""
+    high: float
+    """Highest value that can be real."""
+
+
+_V_MAX = 2000.0
+HARMONIC_ORDERS = (3, 5, 7, 9, 11, 13, 15)
+FEATURES: tuple[Feature, ...] = (
+    Feature("u_rms_v", "V", "Voltage (rms over the window)", 0, _V_MAX),
+    Feature("u_rms_half_min_v", "V", "Lowest half-cycle rms voltage", 0, _V_MAX),
+    Feature("u_rms_half_max_v", "V", "Highest half-cycle rms voltage", 0, _V_MAX),
+    Feature("f_hz", "Hz", "Frequency", 0, 100),
+    Feature("f_min_hz", "Hz", "Lowest cycle-pair frequency", 0, 100),
+    Feature("f_max_hz", "Hz", "Highest cycle-pair frequency", 0, 100),
+    Feature("thd_pct", "%", "Total harmonic distortion", 0, 1000),
+    *(Feature(f"h{order}_pct", "%", f"Harmonic {order}", 0, 1000) for order in HARMONIC_ORDERS),
+    Feature("transient_peak_v", "V", "Peak of the transient residual", 0, 2 * _V_MAX),
+    Feature("transient_rms_v", "V", "Rms of the transient residual", 0, _V_MAX),
+    Feature("crest", "1", "Crest factor", 0, 1000),
+    Feature("dc_v", "V", "Direct component", -_V_MAX, _V_MAX),
+)
+FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+FEATURE_INDEX: dict[str, int] = {name: index for index, name in enumerate(FEATURE_NAMES)}
+
+
+class WindowFlag(IntFlag):
+    """What is to be known about a window's quality; 0 is a good window."""
+
+    CLIPPED = 1
+    """Samples reached the end of the converter's range."""
+    GAP = 2
+    """Samples are missing inside the window."""
+    VOLTAGE_LOST = 4
+    """No fundamental to lock on: frequency and distortion are held from before and must not be judged."""
+    FLAGGED = 8
+    """A dip, swell or interruption lies in the window (IEC 61000-4-30 flagging)."""
+
+
+class TimeSource(Enum):
+    """What disciplines a clock."""
+
+    GPS = "gps"
+    NTP = "ntp"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Consecutive windows of one box as columns.
+
+    Attributes
+    ----------
+    start_unix_ns : (n,) int64
+        Start of each window [ns since the epoch].
+    duration_ns : (n,) int64
+        Length of each window [ns]; N cycles, so it follows the frequency.
+    flags : (n,) uint32
+        :class:`WindowFlag` bits.
+    values : (n, len(FEATURES)) float32
+        Column order of `FEATURES`; always finite.
+    """
+
+    start_unix_ns: TimeArray
+    duration_ns: TimeArray
+    flags: FlagArray
+    values: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.start_unix_ns)
+
+    def column(self, name: str) -> FloatArray:
+        """Return one feature as an (n,) float32 view."""
+        return self.values[:, FEATURE_INDEX[name]]
+
+    def __getitem__(self, rows: slice) -> "Windows":
+        return Windows(self.start_unix_ns[rows], self.duration_ns[rows], self.flags[rows], self.values[rows])
+
+    @staticmethod
+    def empty() -> "Windows":
+        """Return no windows."""
+        return Windows(
+            np.empty(0, np.int64),
+            np.empty(0, np.int64),
+            np.empty(0, np.uint32),
+            np.empty((0, len(FEATURES)), np.float32),
+        )
+
+    @staticmethod
+    def concatenate(parts: "list[Windows]") -> "Windows":
+        """Join consecutive windows in the order given."""
+        if not parts:
+            return Windows.empty()
+        return Windows(
+            np.concatenate([part.start_unix_ns for part in parts]),
+            np.concatenate([part.duration_ns for part in parts]),
+            np.concatenate([part.flags for part in parts]),
+            np.concatenate([part.values for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureFrame:
+    """What a box sends once a second: the windows that started in that second."""
+
+    box_id: BoxId
+    sequence: int
+    """Counts up by one per frame over the life of the box's spool; 1 is the first."""
+    windows: Windows
+    clock_uncertainty_ns: int
+
+    @property
+    def start_unix_ns(self) -> int:
+        """Start of the first window; with the box id the natural key of the frame."""
+        return int(self.windows.start_unix_ns[0])
+
+    @property
+    def end_unix_ns(self) -> int:
+        """End of the last window."""
+        return int(self.windows.start_unix_ns[-1] + self.windows.duration_ns[-1])
+
+    def with_sequence(self, sequence: int) -> "FeatureFrame":
+        """Return the same frame under another sequence number."""
+        return replace(self, sequence=sequence)
+
+
+def check_values(values: FloatArray) -> None:
+    """Raise unless every value of (n, len(FEATURES)) is finite and inside its feature's range.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the first offending feature, its value and its range.
+    """
+    bad = ~((values >= _LOW) & (values <= _HIGH))
+    if bad.any():
+        row, column = (int(index) for index in np.argwhere(bad)[0])
+        feature = FEATURES[column]
+        raise InvalidInput(
+            f"{feature.name} of window {row}: got {values[row, column]:g} {feature.unit}, "
+            f"expected {feature.low:g} to {feature.high:g} {feature.unit}"
+        )
+
+
+_LOW = np.array([feature.low for feature in FEATURES], np.float32)
+_HIGH = np.array([feature.high for feature in FEATURES], np.float32)

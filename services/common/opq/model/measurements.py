@@ -1,0 +1,75 @@
+"""Measurements (one stored frame, about a second) and trends (one stored minute) of one box."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from opq.ids import BoxId
+from opq.model.features import FEATURE_INDEX, FEATURES, FloatArray
+
+MIN, MEAN, MAX = 0, 1, 2
+"""Rows of the `values` of measurements and trends."""
+
+
+@dataclass(slots=True, eq=False)
+class Measurement:
+    """Minimum, mean and maximum of each feature over one frame.
+
+    Not frozen: ingest makes thousands a second, and a frozen dataclass costs four times as much to make.
+    """
+
+    box_id: BoxId
+    start_unix_ns: int
+    """Start of the frame's first window; with `box_id` the natural key."""
+    duration_ns: int
+    sequence: int
+    windows: int
+    flags: int
+    """OR of the windows' flags."""
+    values: FloatArray
+    """(3, len(FEATURES)): rows MIN, MEAN, MAX."""
+
+    def feature(self, name: str) -> tuple[float, float, float]:
+        """Return (min, mean, max) of one feature."""
+        low, mean, high = self.values[:, FEATURE_INDEX[name]]
+        return float(low), float(mean), float(high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trend:
+    """The same over one minute of the clock, folded from the minute's measurements."""
+
+    box_id: BoxId
+    start_unix_ns: int
+    """Start of the minute."""
+    windows: int
+    flags: int
+    values: FloatArray
+    """(3, len(FEATURES)): rows MIN, MEAN, MAX."""
+
+    def feature(self, name: str) -> tuple[float, float, float]:
+        """Return (min, mean, max) of one feature."""
+        low, mean, high = self.values[:, FEATURE_INDEX[name]]
+        return float(low), float(mean), float(high)
+
+
+def fold_trend(box_id: BoxId, start_unix_ns: int, rows: list[Measurement]) -> Trend:
+    """Fold the measurements of one minute into its trend; means are weighted by windows.
+
+    The mean of rms voltage is the root of the mean square (IEC 61000-4-30, 5.2.3), other means are plain.
+    """
+    values = np.stack([row.values for row in rows]).astype(np.float64)
+    weights = np.array([row.windows for row in rows], np.float64)
+    mean = np.average(values[:, MEAN], axis=0, weights=weights)
+    for column in _RMS_COLUMNS:
+        mean[column] = np.sqrt(np.average(values[:, MEAN, column] ** 2, weights=weights))
+    flags = 0
+    for row in rows:
+        flags |= row.flags
+    folded = np.stack([values[:, MIN].min(axis=0), mean, values[:, MAX].max(axis=0)]).astype(np.float32)
+    return Trend(box_id, start_unix_ns, int(weights.sum()), flags, folded)
+
+
+_RMS_COLUMNS = tuple(
+    FEATURE_INDEX[feature.name] for feature in FEATURES if feature.name in ("u_rms_v", "transient_rms_v")
+)

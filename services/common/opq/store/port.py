@@ -1,0 +1,388 @@
+"""The port: what any store can do for the rest of the system, in typed methods without a query language.
+
+All methods are synchronous and safe to call from several threads. All raise only `opq.errors`:
+`Unavailable` (try again), `Duplicate`, `InvalidInput`, `NotFound` where said. Every write is idempotent by
+natural key: writing the same thing twice leaves one. Lists are sorted as said and never longer than `limit`.
+Times are ns since the epoch; a range is ``start <= t < end``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opq.ids import AcquisitionId, BoxId, EventId, GridId, IncidentId, TaskId
+from opq.model.boxes import Box, BoxSeen, BoxStatus
+from opq.model.events import Acquisition, AcquisitionState, Event, EventBox, EventState
+from opq.model.incidents import Incident, IncidentClass
+from opq.model.measurements import Measurement, Trend
+from opq.model.services import Heartbeat
+from opq.model.tasks import Task, TaskState
+from opq.model.waveforms import WaveformInfo
+
+
+class Boxes(Protocol):
+    """Collections `opq_boxes` and `box_status`."""
+
+    def put(self, box: Box) -> None:
+        """Create or replace a box."""
+        ...
+
+    def get(self, box_id: BoxId) -> Box | None:
+        """Return one box."""
+        ...
+
+    def list(self, grid_id: GridId | None = None) -> list[Box]:
+        """Return all boxes (of one grid), by box id."""
+        ...
+
+    def remove(self, box_id: BoxId) -> bool:
+        """Forget a box and its status, not its history; whether it was there."""
+        ...
+
+    def connected(self, status: BoxStatus) -> None:
+        """Store a new session's status. `last_frame_unix_ns`, values and `last_gasp_unix_ns` already stored are kept."""
+        ...
+
+    def disconnected(self, box_id: BoxId, session_id: str, unix_ns: int) -> bool:
+        """Mark the box disconnected if `session_id` still holds it; whether it did."""
+        ...
+
+    def seen(self, seen: Sequence[BoxSeen]) -> None:
+        """Update the newest values of many boxes; `last_frame_unix_ns` never goes back (an older one changes nothing)."""
+        ...
+
+    def gasped(self, box_id: BoxId, unix_ns: int) -> None:
+        """Store a last gasp."""
+        ...
+
+    def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
+        """Store what a box said of itself (`Power` value, frames not yet acknowledged)."""
+        ...
+
+    def status(self, box_id: BoxId) -> BoxStatus | None:
+        """Return what was last seen of one box."""
+        ...
+
+    def statuses(self) -> list[BoxStatus]:
+        """Return what was last seen of all boxes, by box id."""
+        ...
+
+
+class Measurements(Protocol):
+    """Collection `measurements`; key (box_id, start)."""
+
+    def add(self, rows: Sequence[Measurement]) -> int:
+        """Store what is not there yet and leave the rest as it is; how many were new."""
+        ...
+
+    def range(self, box_id: BoxId, start_unix_ns: int, end_unix_ns: int, limit: int = 10_000) -> list[Measurement]:
+        """Return one box's measurements that start in the range, oldest first."""
+        ...
+
+    def latest(self, box_id: BoxId) -> Measurement | None:
+        """Return the newest of a box."""
+        ...
+
+    def count(self, box_id: BoxId | None = None, start_unix_ns: int = 0, end_unix_ns: int = 2**63 - 1) -> int:
+        """Count measurements that start in the range."""
+        ...
+
+
+class Trends(Protocol):
+    """Collection `trends`; key (box_id, start)."""
+
+    def put(self, rows: Sequence[Trend]) -> None:
+        """Create or replace."""
+        ...
+
+    def range(self, box_id: BoxId, start_unix_ns: int, end_unix_ns: int, limit: int = 10_000) -> list[Trend]:
+        """Return one box's trends that start in the range, oldest first."""
+        ...
+
+    def latest(self, box_id: BoxId) -> Trend | None:
+        """Return the newest of a box."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events; all given conditions hold. The span of an event overlaps ``[start, end)``."""
+
+    grid_id: GridId | None = None
+    box_id: BoxId | None = None
+    states: tuple[EventState, ...] = ()
+    start_unix_ns: int | None = None
+    end_unix_ns: int | None = None
+
+
+class Events(Protocol):
+    """Collections `events` and `box_events`; keys event_id and (event_id, box_id)."""
+
+    def put(self, event: Event) -> None:
+        """Create or replace an event."""
+        ...
+
+    def get(self, event_id: EventId) -> Event | None:
+        """Return one event."""
+        ...
+
+    def list(self, which: EventFilter = EventFilter(), limit: int = 100, before: EventId | None = None) -> list[Event]:
+        """Return events, newest start first (ties by event id, descending); `before` is the last of the page before."""
+        ...
+
+    def count(self, which: EventFilter = EventFilter()) -> int:
+        """Count events."""
+        ...
+
+    def put_boxes(self, boxes: Sequence[EventBox]) -> None:
+        """Create or replace boxes' parts in events."""
+        ...
+
+    def boxes(self, event_id: EventId) -> list[EventBox]:
+        """Return the parts of one event, by box id."""
+        ...
+
+
+class Acquisitions(Protocol):
+    """Collection `acquisitions`; key acquisition_id."""
+
+    def put(self, acquisition: Acquisition) -> None:
+        """Create or replace."""
+        ...
+
+    def get(self, acquisition_id: AcquisitionId) -> Acquisition | None:
+        """Return one."""
+        ...
+
+    def of_event(self, event_id: EventId) -> list[Acquisition]:
+        """Return those of one event, by (box id, start)."""
+        ...
+
+    def in_state(self, state: AcquisitionState, limit: int = 10_000) -> list[Acquisition]:
+        """Return those in one state, by acquisition id."""
+        ...
+
+
+class Waveforms(Protocol):
+    """Encoded samples and their description; key acquisition_id. The port does not look into the bytes."""
+
+    def append(self, acquisition_id: AcquisitionId, offset: int, data: bytes) -> int:
+        """Store `data` at byte `offset` of a waveform not yet committed; how many bytes are now there from 0 on.
+
+        Bytes that are already there are not written again.
+
+        Raises
+        ------
+        InvalidInput
+            If `offset` leaves a gap.
+        """
+        ...
+
+    def received(self, acquisition_id: AcquisitionId) -> int:
+        """Return how many bytes are there from 0 on, also of a committed waveform."""
+        ...
+
+    def commit(self, info: WaveformInfo) -> None:
+        """Declare the appended bytes whole and make them visible; committing again changes nothing.
+
+        Raises
+        ------
+        InvalidInput
+            If the bytes there are not `info.encoded_bytes`.
+        """
+        ...
+
+    def discard(self, acquisition_id: AcquisitionId) -> None:
+        """Throw away bytes that were not committed."""
+        ...
+
+    def info(self, acquisition_id: AcquisitionId) -> WaveformInfo | None:
+        """Return the description of a committed waveform."""
+        ...
+
+    def of_event(self, event_id: EventId) -> list[WaveformInfo]:
+        """Return the committed waveforms of an event, by (box id, start)."""
+        ...
+
+    def data(self, acquisition_id: AcquisitionId) -> bytes:
+        """Return the bytes of a committed waveform.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        ...
+
+    def total_bytes(self) -> int:
+        """Sum of the bytes of committed waveforms."""
+        ...
+
+    def sweep(self, older_than_unix_ns: int) -> int:
+        """Remove uncommitted bytes last appended to before a time; how many waveforms."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents; all given conditions hold. The span of an incident overlaps ``[start, end)``."""
+
+    event_id: EventId | None = None
+    box_id: BoxId | None = None
+    classes: tuple[IncidentClass, ...] = ()
+    plugin: str | None = None
+    open_only: bool = False
+    """Only those whose finding has `open_end`."""
+    start_unix_ns: int | None = None
+    end_unix_ns: int | None = None
+
+
+class Incidents(Protocol):
+    """Collection `incidents`; key (plugin, event_id, box_id, ordinal)."""
+
+    def replace(self, plugin: str, event_id: EventId, incidents: Sequence[Incident]) -> None:
+        """Make `incidents` all that `plugin` has to say of an event: put these, remove its others.
+
+        An incident whose natural key exists keeps its `incident_id` and `created_unix_ns`.
+        """
+        ...
+
+    def put(self, incident: Incident) -> None:
+        """Create or replace one by natural key; `incident_id` and `created_unix_ns` of an existing one are kept."""
+        ...
+
+    def get(self, incident_id: IncidentId) -> Incident | None:
+        """Return one."""
+        ...
+
+    def list(
+        self, which: IncidentFilter = IncidentFilter(), limit: int = 100, before: IncidentId | None = None
+    ) -> list[Incident]:
+        """Return incidents, newest start first (ties by incident id, descending); `before` is the last of the page before."""
+        ...
+
+    def count(self, which: IncidentFilter = IncidentFilter()) -> int:
+        """Count incidents."""
+        ...
+
+    def count_by_class(self, which: IncidentFilter = IncidentFilter()) -> dict[IncidentClass, int]:
+        """Count incidents per class."""
+        ...
+
+    def remove(self, incident_id: IncidentId) -> bool:
+        """Remove one; whether it was there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for one plugin."""
+
+    queued: int
+    leased: int
+    dead: int
+    oldest_unix_ns: int
+    """Creation of the oldest queued task; 0 if none."""
+
+
+class Tasks(Protocol):
+    """Collection `tasks`; key task_id. A queue with leases."""
+
+    def add(self, tasks: Iterable[Task]) -> int:
+        """Queue the tasks whose id is new; how many were."""
+        ...
+
+    def claim(self, plugins: Sequence[str], worker: str, now_unix_ns: int, lease_until_unix_ns: int) -> Task | None:
+        """Lease the oldest task of these plugins that may start: queued and due, or leased and expired.
+
+        The lease counts as an attempt. No two callers get the same task.
+        """
+        ...
+
+    def renew(self, task_id: TaskId, worker: str, lease_until_unix_ns: int) -> bool:
+        """Extend a lease; False if `worker` no longer holds it."""
+        ...
+
+    def complete(self, task_id: TaskId, worker: str) -> bool:
+        """Mark done; False if `worker` no longer holds it."""
+        ...
+
+    def fail(self, task_id: TaskId, worker: str, error: str, retry_unix_ns: int | None) -> bool:
+        """Give back with the error, to be tried again at `retry_unix_ns` or (None) never; False if not held."""
+        ...
+
+    def requeue(self, task_id: TaskId) -> bool:
+        """Put a dead or done task back with no attempts counted; whether it was there."""
+        ...
+
+    def get(self, task_id: TaskId) -> Task | None:
+        """Return one."""
+        ...
+
+    def list(self, state: TaskState | None = None, plugin: str | None = None, limit: int = 100) -> list[Task]:
+        """Return tasks, newest first by (created, id)."""
+        ...
+
+    def backlog(self) -> dict[str, Backlog]:
+        """Return what waits, per plugin that ever had a task."""
+        ...
+
+    def remove_done(self, before_unix_ns: int) -> int:
+        """Remove done tasks created before a time; how many."""
+        ...
+
+
+class Documents(Protocol):
+    """A collection of JSON-like documents by key: `settings` (what people set) and `checkpoints` (what programs remember)."""
+
+    def put(self, key: str, document: Mapping[str, Any]) -> None:
+        """Create or replace. Values are JSON-like: str, bool, int, finite float, None, lists and string-keyed maps."""
+        ...
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return one."""
+        ...
+
+    def items(self, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """Return all whose key starts with `prefix`."""
+        ...
+
+    def remove(self, key: str) -> bool:
+        """Remove one; whether it was there."""
+        ...
+
+
+class Heartbeats(Protocol):
+    """Collection `services`; key service_id."""
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Create or replace."""
+        ...
+
+    def list(self, role: str | None = None) -> list[Heartbeat]:
+        """Return all (of one role), by service id."""
+        ...
+
+
+class Store(Protocol):
+    """One open store."""
+
+    boxes: Boxes
+    measurements: Measurements
+    trends: Trends
+    events: Events
+    acquisitions: Acquisitions
+    waveforms: Waveforms
+    incidents: Incidents
+    tasks: Tasks
+    settings: Documents
+    checkpoints: Documents
+    heartbeats: Heartbeats
+
+    def ping(self) -> None:
+        """Raise `Unavailable` if the store does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections; the store is not used afterwards."""
+        ...

@@ -1,0 +1,1 @@
+"""Mauka: plugins that say what an event was. A hub hands tasks to workers; a worker runs one or several plugins."""
