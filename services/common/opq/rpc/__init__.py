@@ -1,0 +1,1 @@
+"""Between wire and domain: codecs of messages, tuned channels and servers, health."""
