@@ -1,14 +1,18 @@
 """Measurements (one stored frame, about a second) and trends (one stored minute) of one box."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from opq.ids import BoxId
-from opq.model.features import FEATURE_INDEX, FEATURES, FloatArray
+from opq.model.features import FEATURE_INDEX, FEATURES, FeatureFrame, FloatArray
 
 MIN, MEAN, MAX = 0, 1, 2
 """Rows of the `values` of measurements and trends."""
+_RMS_COLUMNS = [FEATURE_INDEX["u_rms_v"], FEATURE_INDEX["transient_rms_v"]]
+"""Averaged as the root of the mean square (IEC 61000-4-30, 5.2.3); all others plainly."""
+_NONE: FloatArray = np.empty((3, len(FEATURES)), np.float32)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,16 +57,39 @@ class Trend:
         return float(low), float(mean), float(high)
 
 
-def fold_trend(box_id: BoxId, start_unix_ns: int, rows: list[Measurement]) -> Trend:
-    """Fold the measurements of one minute into its trend; means are weighted by windows.
+def fold_frames(frames: Sequence[FeatureFrame]) -> list[Measurement]:
+    """Fold each frame into its measurement, in the order given; frames of equal length are folded together."""
+    folded: list[FloatArray] = [_NONE] * len(frames)
+    by_length: dict[int, list[int]] = {}
+    for position, frame in enumerate(frames):
+        by_length.setdefault(len(frame.windows), []).append(position)
+    for positions in by_length.values():
+        values = np.stack([frames[position].windows.values for position in positions])
+        mean = values.mean(axis=1)
+        mean[:, _RMS_COLUMNS] = np.sqrt((values[:, :, _RMS_COLUMNS] ** 2).mean(axis=1))
+        together = np.stack([values.min(axis=1), mean, values.max(axis=1)], axis=1)
+        for row, position in enumerate(positions):
+            folded[position] = together[row]
+    return [
+        Measurement(
+            box_id=frame.box_id,
+            start_unix_ns=frame.start_unix_ns,
+            duration_ns=frame.end_unix_ns - frame.start_unix_ns,
+            sequence=frame.sequence,
+            windows=len(frame.windows),
+            flags=int(np.bitwise_or.reduce(frame.windows.flags)),
+            values=values,
+        )
+        for frame, values in zip(frames, folded, strict=True)
+    ]
 
-    The mean of rms voltage is the root of the mean square (IEC 61000-4-30, 5.2.3), other means are plain.
-    """
+
+def fold_trend(box_id: BoxId, start_unix_ns: int, rows: list[Measurement]) -> Trend:
+    """Fold the measurements of one minute into its trend; means are weighted by windows."""
     values = np.stack([row.values for row in rows]).astype(np.float64)
     weights = np.array([row.windows for row in rows], np.float64)
     mean = np.average(values[:, MEAN], axis=0, weights=weights)
-    for column in _RMS_COLUMNS:
-        mean[column] = np.sqrt(np.average(values[:, MEAN, column] ** 2, weights=weights))
+    mean[_RMS_COLUMNS] = np.sqrt(np.average(values[:, MEAN][:, _RMS_COLUMNS] ** 2, axis=0, weights=weights))
     flags = 0
     for row in rows:
         flags |= row.flags

@@ -1,0 +1,1 @@
+"""Where samples come from: a simulated supply, a recording, an OPQ Box."""

@@ -1,0 +1,153 @@
+"""Answers to waveform requests: wait for the samples, encode, send from where the last try broke off."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+import grpc.aio
+import structlog
+
+from opq.clock import NS, Clock
+from opq.codec import Codec, encode, samples_crc32
+from opq.ids import AcquisitionId, BoxId
+from opq.model.features import TimeSource
+from opq.rpc.frames import TIME_SOURCE_NUMBERS
+from opq.v1 import box_pb2, problem_pb2, waveform_pb2
+from opq_box_agent.ring import Ring, RingAnswer
+from opq_box_agent.session import SendWaveform, Session
+from opq_box_agent.sources.source import Source
+
+PIECE_BYTES = 64 * 1024
+MAX_WAIT_S = 120.0
+MAX_SPAN_NS = 3600 * NS
+_AT_ONCE = 2
+_TRIES = 5
+
+
+class Uploader:
+    """The uploads of one connection; they end with it, for Makai asks again."""
+
+    def __init__(self, box_id: BoxId, source: Source, ring: Ring, channel: grpc.aio.Channel, clock: Clock) -> None:
+        self._box_id, self._source, self._ring, self._clock = box_id, source, ring, clock
+        self._stub_upload = channel.stream_unary(
+            "/opq.v1.BoxService/UploadWaveform",
+            request_serializer=waveform_pb2.WaveformChunk.SerializeToString,
+            response_deserializer=waveform_pb2.WaveformReceipt.FromString,
+        )
+        self._stub_resume = channel.unary_unary(
+            "/opq.v1.BoxService/ResumeWaveform",
+            request_serializer=waveform_pb2.ResumeWaveformRequest.SerializeToString,
+            response_deserializer=waveform_pb2.ResumeWaveformResponse.FromString,
+        )
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._running: dict[AcquisitionId, asyncio.Task[None]] = {}
+
+    def start(
+        self, wish: SendWaveform, session: Session, ended: Callable[[], bool], time: tuple[TimeSource, int]
+    ) -> None:
+        """Answer a request in the background; one that is already being answered is left alone."""
+        if wish.acquisition_id not in self._running:
+            task = asyncio.create_task(self._answer(wish, session, ended, time))
+            self._running[wish.acquisition_id] = task
+            task.add_done_callback(lambda _: self._running.pop(wish.acquisition_id, None))
+
+    def cancel(self, acquisition_id: AcquisitionId) -> None:
+        """Give up an answer."""
+        if task := self._running.get(acquisition_id):
+            task.cancel()
+
+    async def close(self) -> None:
+        """Give up all answers."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(
+        self, wish: SendWaveform, session: Session, ended: Callable[[], bool], time: tuple[TimeSource, int]
+    ) -> None:
+        log = structlog.get_logger().bind(box_id=self._box_id, acquisition_id=wish.acquisition_id)
+        if not 0 < wish.end_unix_ns - wish.start_unix_ns <= MAX_SPAN_NS:
+            _refuse(
+                session,
+                wish,
+                problem_pb2.PROBLEM_CODE_OUT_OF_RANGE,
+                "the interval must be positive and an hour at most",
+            )
+            return
+        await self._until_measured(wish.end_unix_ns, ended)
+        async with self._turn:
+            answer = self._ring.read(wish.start_unix_ns, wish.end_unix_ns)
+            if not len(answer.counts):
+                _refuse(session, wish, problem_pb2.PROBLEM_CODE_NOT_AVAILABLE, self._nothing_left(wish))
+                return
+            codec = Codec(session.codec) if session.codec in tuple(Codec) else Codec.RAW_INT16
+            data = await asyncio.to_thread(encode, answer.counts, codec)
+            header = self._header(wish.acquisition_id, answer, len(data), time)
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    await self._send(header, data)
+                    log.info("waveform sent", samples=len(answer.counts), bytes=len(data))
+                    return
+                except grpc.aio.AioRpcError as error:
+                    log.warning("upload broke off", attempt=attempt, code=error.code().name, reason=error.details())
+                    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                        return
+                    await asyncio.sleep(0.3 * 2**attempt)
+
+    async def _until_measured(self, end_unix_ns: int, ended: Callable[[], bool]) -> None:
+        """Wait for an end that lies in the future, as long as the box measures and two minutes at most."""
+        deadline = self._clock.monotonic_ns() + round(MAX_WAIT_S * NS)
+        while self._ring.newest_unix_ns < end_unix_ns and not ended() and self._clock.monotonic_ns() < deadline:
+            await asyncio.sleep(0.05)
+
+    async def _send(self, header: waveform_pb2.WaveformHeader, data: bytes) -> None:
+        asked = waveform_pb2.ResumeWaveformRequest(acquisition_id=header.acquisition_id, box_id=header.box_id)
+        resume = await self._stub_resume(asked, timeout=20)
+        if not resume.committed:
+            await self._stub_upload(_chunks(header, data, resume.received_bytes), timeout=120)
+
+    def _header(
+        self, acquisition_id: AcquisitionId, answer: RingAnswer, encoded_bytes: int, time: tuple[TimeSource, int]
+    ) -> waveform_pb2.WaveformHeader:
+        return waveform_pb2.WaveformHeader(
+            acquisition_id=acquisition_id,
+            box_id=self._box_id,
+            sample_rate_hz=self._source.sample_rate_hz,
+            volts_per_count=self._source.volts_per_count,
+            segments=[
+                waveform_pb2.Segment(start_unix_ns=segment.start_unix_ns, samples=segment.samples)
+                for segment in answer.segments
+            ],
+            samples_crc32=samples_crc32(answer.counts),
+            encoded_bytes=encoded_bytes,
+            time_source=TIME_SOURCE_NUMBERS[time[0]],
+            clock_uncertainty_ns=time[1],
+            missing=answer.missing,
+        )
+
+    def _nothing_left(self, wish: SendWaveform) -> str:
+        oldest, newest = self._ring.oldest_unix_ns, self._ring.newest_unix_ns
+        if wish.end_unix_ns <= oldest:
+            return f"the interval ends {(oldest - wish.end_unix_ns) / NS:.1f} s before the oldest sample kept"
+        if wish.start_unix_ns >= newest:
+            return f"the interval begins {(wish.start_unix_ns - newest) / NS:.1f} s after the newest sample"
+        return "the box measured nothing in the interval"
+
+
+async def _chunks(
+    header: waveform_pb2.WaveformHeader, data: bytes, offset: int
+) -> AsyncIterator[waveform_pb2.WaveformChunk]:
+    yield waveform_pb2.WaveformChunk(header=header)
+    for at in range(offset, len(data), PIECE_BYTES):
+        piece = data[at : at + PIECE_BYTES]
+        yield waveform_pb2.WaveformChunk(
+            piece=waveform_pb2.WaveformPiece(offset=at, data=piece, crc32=zlib.crc32(piece))
+        )
+
+
+def _refuse(session: Session, wish: SendWaveform, code: problem_pb2.ProblemCode, message: str) -> None:
+    result = box_pb2.CommandResult(command_id=wish.acquisition_id)
+    result.problem.code, result.problem.message = code, message
+    session.say(box_pb2.BoxUp(command_result=result))
