@@ -1,0 +1,197 @@
+"""Half cycles and distortion of one gapless stretch of samples: the core under live and stored measurement alike."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from opq.model.boxes import Nominal
+from opq.model.waveforms import VoltArray
+from opq.signal.cycles import Crossings, CycleTracker
+from opq.signal.harmonics import Distortion, DistortionMeter
+
+_MARGIN = 2
+"""Samples kept before the oldest position still needed: the interpolation reaches one back [sample]."""
+_PAIR = 4
+"""Half cycles in a cycle pair."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HalfCycles:
+    """Consecutive half cycles as columns; the first begins at a rising zero crossing.
+
+    Attributes
+    ----------
+    index : (h,) int64
+        Whole part of the end's position, from the first sample of the stretch [sample].
+    fraction : (h,) float64
+        Rest of the end's position [sample].
+    length : (h,) float64
+        Duration [sample].
+    energy : (h,) float64
+        Sum of squares between the crossings, with parts of samples at the edges [V^2 sample].
+    peak_v : (h,) float64
+        Largest absolute sample [V].
+    u_rms_half_v : (h,) float64
+        Urms(1/2): rms over this half cycle and the one before [V] (IEC 61000-4-30); the first of a stretch stands alone.
+    f_pair_hz : (h,) float64
+        Frequency over the two cycles that end here [Hz]; over less at the beginning of a stretch.
+    lost : (h,) bool
+        The phase was continued, not measured.
+    """
+
+    index: npt.NDArray[np.int64]
+    fraction: VoltArray
+    length: VoltArray
+    energy: VoltArray
+    peak_v: VoltArray
+    u_rms_half_v: VoltArray
+    f_pair_hz: VoltArray
+    lost: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, rows: slice) -> "HalfCycles":
+        return HalfCycles(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @staticmethod
+    def concatenate(first: "HalfCycles", second: "HalfCycles") -> "HalfCycles":
+        """Join two that follow each other."""
+        return HalfCycles(
+            *(np.concatenate([getattr(first, field.name), getattr(second, field.name)]) for field in fields(first))
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a stretch gave since the last call.
+
+    Attributes
+    ----------
+    half_cycles : HalfCycles
+        The half cycles that became complete.
+    distortion : Distortion
+        The (w,) basic windows that became complete.
+    window_ends : (w,) int64
+        Half cycles of the stretch up to the end of each basic window.
+    window_lost : (w,) bool
+        Whether the phase was continued somewhere in the window, so that its distortion means nothing.
+    """
+
+    half_cycles: HalfCycles
+    distortion: Distortion
+    window_ends: npt.NDArray[np.int64]
+    window_lost: npt.NDArray[np.bool_]
+
+
+class CycleMeter:
+    """Measure one gapless stretch of samples, in blocks of any size.
+
+    Parameters
+    ----------
+    sample_rate_hz : float
+        Sample rate [Hz].
+    nominal : Nominal
+        Declared supply.
+    """
+
+    def __init__(self, sample_rate_hz: float, nominal: Nominal) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self._window = 2 * nominal.cycles
+        self._tracker = CycleTracker(sample_rate_hz, nominal)
+        self._distortion = DistortionMeter(sample_rate_hz, nominal.f_hz, nominal.cycles)
+        self._volts: VoltArray = np.empty(0)
+        self._base = 0
+        self._crossings = Crossings.empty()
+        self._window_start = 0
+        self._windows_done = 0
+        self._last_energy = 0.0
+        self._last_length = 0.0
+
+    def feed(self, volts: VoltArray) -> Measured:
+        """Take (n,) finite samples [V]; return what became complete, at most three cycles behind."""
+        self._volts = np.concatenate([self._volts, volts])
+        return self._measure(self._tracker.feed(volts))
+
+    def finish(self) -> Measured:
+        """Return what is complete up to the last sample; nothing may be fed after it."""
+        crossings = self._tracker.finish()
+        inside = crossings.relative_to(self._base) + 0.5 < len(self._volts)
+        return self._measure(crossings[: int(inside.sum())])
+
+    def _measure(self, fresh: Crossings) -> Measured:
+        known = len(self._crossings)
+        self._crossings = Crossings.concatenate(self._crossings, fresh)
+        position = self._crossings.relative_to(self._base)
+        half_cycles = self._half_cycles(position, max(known, 1))
+        measured = self._basic_windows(position, half_cycles)
+        self._forget(position)
+        return measured
+
+    def _half_cycles(self, position: VoltArray, first: int) -> HalfCycles:
+        """Measure the half cycles that end at crossings `first` and later."""
+        edges = position[first - 1 :]
+        ends = slice(first, None)
+        if len(edges) < 2:
+            edges = edges[:0]
+        energy, peak = self._between(edges)
+        length = np.diff(edges)
+        energy_before = np.concatenate([[self._last_energy], energy[:-1]])[: len(energy)]
+        length_before = np.concatenate([[self._last_length], length[:-1]])[: len(length)]
+        if len(energy):
+            self._last_energy, self._last_length = float(energy[-1]), float(length[-1])
+        end = np.arange(first, len(position))
+        begin = np.maximum(end - _PAIR, 0)
+        return HalfCycles(
+            index=self._crossings.index[ends],
+            fraction=self._crossings.fraction[ends],
+            length=length,
+            energy=energy,
+            peak_v=peak,
+            u_rms_half_v=np.sqrt((energy_before + energy) / (length_before + length)),
+            f_pair_hz=(end - begin) / 2 * self._sample_rate_hz / (position[end] - position[begin]),
+            lost=self._crossings.lost[ends],
+        )
+
+    def _between(self, edges: VoltArray) -> tuple[VoltArray, VoltArray]:
+        """Return sum of squares [V^2 sample] and largest absolute value [V] between consecutive positions.
+
+        A sample stands for the time half a sample around it, so an edge cuts the square of one sample; edges lie at
+        zero crossings, where that square is next to nothing.
+        """
+        if not len(edges):
+            return np.empty(0), np.empty(0)
+        first, last = int(edges[0]), int(edges[-1]) + 2
+        volts = self._volts[first:last]
+        squares = np.append(np.square(volts), 0.0)
+        total = np.concatenate([[0.0], np.cumsum(squares)])
+        place = edges - first + 0.5
+        whole = place.astype(np.intp)
+        energy = np.diff(total[whole] + (place - whole) * squares[whole])
+        begin = np.ceil(edges - first).astype(np.intp)
+        return energy, np.maximum.reduceat(np.abs(volts[: begin[-1]]), begin[:-1])
+
+    def _basic_windows(self, position: VoltArray, half_cycles: HalfCycles) -> Measured:
+        """Measure the basic windows whose last crossing is known."""
+        count = max(0, (len(position) - 1 - self._window_start) // self._window)
+        edges = self._window_start + self._window * np.arange(count + 1)
+        windows = self._windows_done + 1 + np.arange(count)
+        self._windows_done += count
+        self._window_start = int(edges[-1])
+        lost = self._crossings.lost[edges[0] + 1 : edges[-1] + 1].reshape(count, self._window).any(axis=1)
+        edge = position[edges] if count else np.empty(1)
+        return Measured(
+            half_cycles, self._distortion.measure(self._volts, edge[:-1], edge[1:]), windows * self._window, lost
+        )
+
+    def _forget(self, position: VoltArray) -> None:
+        """Drop the crossings and samples that no later window or cycle pair needs."""
+        if not len(position):
+            return
+        dropped = max(0, int(position[self._window_start]) - _MARGIN)
+        self._volts = self._volts[dropped:]
+        self._base += dropped
+        kept = max(0, min(self._window_start, len(position) - _PAIR))
+        self._crossings = self._crossings[kept:]
+        self._window_start -= kept
