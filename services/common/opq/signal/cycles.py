@@ -127,29 +127,35 @@ class CycleTracker:
     def _follow(self, amplitudes: list[float], phases: list[float]) -> Crossings:
         """Advance the tracked phase by one hop per phasor and note where it passes whole half cycles."""
         hops, offsets, losts = [], [], []
+        nominal, limit, floor = self._nominal_step, self._limit, self._floor
+        phase, held, hop, lost, locked = self._phase, self._held_step, self._hop, self._lost, self._locked
         for amplitude, measured in zip(amplitudes, phases, strict=True):
-            error = (measured - self._phase - self._nominal_step + 1) % 2 - 1
-            present = amplitude >= self._floor
-            self._locked = present and abs(error) <= self._limit
-            if present:
-                step = self._nominal_step + min(max(error, -self._limit), self._limit)
+            error = (measured - phase - nominal + 1) % 2 - 1
+            locked = False
+            if amplitude < floor:
+                step = held
+            elif error > limit:
+                step = nominal + limit
+            elif error < -limit:
+                step = nominal - limit
             else:
-                step = self._held_step
-            if self._locked:
-                self._held_step += (step - self._held_step) / HELD_HOPS
-            else:
-                self._lost = True
-            ahead = self._phase + step
-            if int(ahead) != int(self._phase):
-                offset = (int(ahead) - self._phase) / step
-                self._rose = self._rose or (int(ahead) == 2 and self._hop - 1 + offset >= self._first)
+                locked = True
+                step = nominal + error
+                held += (step - held) / HELD_HOPS
+            lost = lost or not locked
+            ahead = phase + step
+            whole = int(ahead)
+            if whole != int(phase):
+                offset = (whole - phase) / step
+                self._rose = self._rose or (whole == 2 and hop - 1 + offset >= self._first)
                 if self._rose:
-                    hops.append(self._hop - 1)
+                    hops.append(hop - 1)
                     offsets.append(offset)
-                    losts.append(self._lost)
-                    self._lost = False
-            self._phase = ahead % 2
-            self._hop += 1
+                    losts.append(lost)
+                    lost = False
+            phase = ahead % 2
+            hop += 1
+        self._phase, self._held_step, self._hop, self._lost, self._locked = phase, held, hop, lost, locked
         return self._crossings(hops, offsets, losts)
 
     def _crossings(self, hops: list[int], offsets: list[float], losts: list[bool]) -> Crossings:

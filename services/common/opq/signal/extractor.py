@@ -8,10 +8,8 @@ from opq.errors import InvalidInput, check_range
 from opq.model.boxes import Nominal
 from opq.model.features import FEATURES, WindowFlag, Windows
 from opq.model.waveforms import VoltArray
-from opq.signal.meter import CycleMeter
+from opq.signal.meter import BoolArray, CycleMeter
 from opq.signal.windows import FormedWindows, WindowFormer
-
-BoolArray = npt.NDArray[np.bool_]
 
 GAP_TOLERANCE_NS = 1_000_000
 """A block that starts this close to where the block before ended follows it: more than a clock's jitter, less than any
@@ -52,7 +50,8 @@ class FeatureExtractor:
         check_range("window_cycles", window_cycles, 0, LONGEST_WINDOW_CYCLES)
         self._sample_rate_hz = sample_rate_hz
         self._nominal = nominal
-        self._former = WindowFormer(sample_rate_hz, nominal, window_cycles or nominal.cycles)
+        self._window_cycles = window_cycles or nominal.cycles
+        self._former = WindowFormer(sample_rate_hz, nominal, self._window_cycles)
         self._end_unix_ns = 0
         self._gap = False
         self._begin(0)
@@ -87,7 +86,8 @@ class FeatureExtractor:
         self._follow_clock(start_unix_ns)
         volts = self._note_clipped(volts, clipped)
         self._fed += len(volts)
-        now = self._stamp(self._former.feed(self._meter.feed(volts)))
+        measured = self._meter.feed(volts)
+        now = Windows.empty() if measured is None else self._stamp(self._former.feed(measured))
         return Windows.concatenate([before, now]) if len(before) else now
 
     def finish(self) -> Windows:
@@ -98,7 +98,7 @@ class FeatureExtractor:
 
     def _begin(self, start_unix_ns: int) -> None:
         """Begin a gapless stretch."""
-        self._meter = CycleMeter(self._sample_rate_hz, self._nominal)
+        self._meter = CycleMeter(self._sample_rate_hz, self._nominal, 2 * self._window_cycles)
         self._former.restart()
         self._fed = 0
         self._anchor = (0, start_unix_ns)
@@ -139,7 +139,7 @@ class FeatureExtractor:
             self._clipped = np.concatenate([self._clipped, self._fed + np.flatnonzero(clipped)])
         return volts
 
-    def _stamp(self, formed: FormedWindows, flag: WindowFlag = WindowFlag(0)) -> Windows:
+    def _stamp(self, formed: FormedWindows, flag: int = 0) -> Windows:
         """Give windows their times and the flags that only the stream knows."""
         if not len(formed):
             return Windows.empty()

@@ -48,7 +48,7 @@ class FundamentalFilter:
         length = self.parts * self.hop
         self.delay = (length - 1) / 2
         offset = np.arange(length) - self.delay
-        taps = _blackman(offset / (FILTER_CYCLES * cycle))
+        taps: VoltArray = _blackman(np.asarray(offset / (FILTER_CYCLES * cycle)))
         taps *= 2 / taps.sum()
         turning = taps * np.exp(-2j * np.pi * offset / cycle)
         by_part = turning.reshape(self.parts, self.hop).T
@@ -74,7 +74,8 @@ class FundamentalFilter:
         diagonals = np.lib.stride_tricks.as_strided(
             products, (count, 2, self.parts), (row, self.parts * column, row + column), writeable=False
         ).sum(axis=2)
-        return diagonals[:, 0] + 1j * diagonals[:, 1]
+        phasors: PhasorArray = diagonals[:, 0] + 1j * diagonals[:, 1]
+        return phasors
 
 
 def _blackman(x: VoltArray) -> VoltArray:

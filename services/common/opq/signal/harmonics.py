@@ -108,8 +108,13 @@ class DistortionMeter:
         length = self._cycles * self._points
         quick = fft.irfft(spectrum * self._high_pass, n=length, axis=1)
         quick = quick.reshape(-1, self._cycles, self._points)
-        step = np.abs(quick - np.roll(quick, 1, axis=1))
-        residual = np.minimum(step, np.roll(step, -1, axis=1)).reshape(-1, length)
+        step = np.empty_like(quick)
+        np.subtract(quick[:, 1:], quick[:, :-1], out=step[:, 1:])
+        np.subtract(quick[:, 0], quick[:, -1], out=step[:, 0])
+        np.abs(step, out=step)
+        np.minimum(step[:, :-1], step[:, 1:], out=quick[:, :-1])
+        np.minimum(step[:, -1], step[:, 0], out=quick[:, -1])
+        residual = quick.reshape(-1, length)
         return residual.max(axis=1), np.sqrt(np.einsum("ij,ij->i", residual, residual) / length)
 
 
@@ -152,5 +157,7 @@ def _cubic_response(f_per_sample: VoltArray) -> VoltArray:
         ]
     )
     distance = np.array([[-1.0], [0.0], [1.0], [2.0]]) - place
-    response: VoltArray = np.einsum("kp,fkp->f", weights, np.cos(2 * np.pi * f_per_sample[:, None, None] * distance)) / 64
+    response: VoltArray = (
+        np.einsum("kp,fkp->f", weights, np.cos(2 * np.pi * f_per_sample[:, None, None] * distance)) / 64
+    )
     return response

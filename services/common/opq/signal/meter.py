@@ -10,6 +10,8 @@ from opq.model.waveforms import VoltArray
 from opq.signal.cycles import Crossings, CycleTracker
 from opq.signal.harmonics import Distortion, DistortionMeter
 
+BoolArray = npt.NDArray[np.bool_]
+
 _MARGIN = 2
 """Samples kept before the oldest position still needed: the interpolation reaches one back [sample]."""
 _PAIR = 4
@@ -47,7 +49,7 @@ class HalfCycles:
     peak_v: VoltArray
     u_rms_half_v: VoltArray
     f_pair_hz: VoltArray
-    lost: npt.NDArray[np.bool_]
+    lost: BoolArray
 
     def __len__(self) -> int:
         return len(self.index)
@@ -82,7 +84,7 @@ class Measured:
     half_cycles: HalfCycles
     distortion: Distortion
     window_ends: npt.NDArray[np.int64]
-    window_lost: npt.NDArray[np.bool_]
+    window_lost: BoolArray
 
 
 class CycleMeter:
@@ -94,39 +96,52 @@ class CycleMeter:
         Sample rate [Hz].
     nominal : Nominal
         Declared supply.
+    every : int
+        Results are given when another `every` half cycles are complete, or a basic window if that is less: small blocks
+        then cost little.
     """
 
-    def __init__(self, sample_rate_hz: float, nominal: Nominal) -> None:
+    def __init__(self, sample_rate_hz: float, nominal: Nominal, every: int) -> None:
         self._sample_rate_hz = sample_rate_hz
+        self._every = min(every, 2 * nominal.cycles)
         self._window = 2 * nominal.cycles
         self._tracker = CycleTracker(sample_rate_hz, nominal)
         self._distortion = DistortionMeter(sample_rate_hz, nominal.f_hz, nominal.cycles)
         self._volts: VoltArray = np.empty(0)
         self._base = 0
         self._crossings = Crossings.empty()
+        self._measured_crossings = 0
+        self._until_due = 1 + self._every
         self._window_start = 0
         self._windows_done = 0
         self._last_energy = 0.0
         self._last_length = 0.0
 
-    def feed(self, volts: VoltArray) -> Measured:
-        """Take (n,) finite samples [V]; return what became complete, at most three cycles behind."""
+    def feed(self, volts: VoltArray) -> Measured | None:
+        """Take (n,) finite samples [V]; return what became complete, at most three cycles behind, or None."""
         self._volts = np.concatenate([self._volts, volts])
-        return self._measure(self._tracker.feed(volts))
+        fresh = self._tracker.feed(volts)
+        self._crossings = Crossings.concatenate(self._crossings, fresh)
+        self._until_due -= len(fresh)
+        if self._until_due > 0:
+            return None
+        self._until_due = self._until_due % self._every or self._every
+        return self._measure()
 
     def finish(self) -> Measured:
         """Return what is complete up to the last sample; nothing may be fed after it."""
         crossings = self._tracker.finish()
         inside = crossings.relative_to(self._base) + 0.5 < len(self._volts)
-        return self._measure(crossings[: int(inside.sum())])
+        self._crossings = Crossings.concatenate(self._crossings, crossings[: int(inside.sum())])
+        return self._measure()
 
-    def _measure(self, fresh: Crossings) -> Measured:
-        known = len(self._crossings)
-        self._crossings = Crossings.concatenate(self._crossings, fresh)
+    def _measure(self) -> Measured:
+        """Measure what lies between the crossings found and not yet measured."""
         position = self._crossings.relative_to(self._base)
-        half_cycles = self._half_cycles(position, max(known, 1))
+        half_cycles = self._half_cycles(position, max(self._measured_crossings, 1))
         measured = self._basic_windows(position, half_cycles)
         self._forget(position)
+        self._measured_crossings = len(self._crossings)
         return measured
 
     def _half_cycles(self, position: VoltArray, first: int) -> HalfCycles:
@@ -179,7 +194,9 @@ class CycleMeter:
         windows = self._windows_done + 1 + np.arange(count)
         self._windows_done += count
         self._window_start = int(edges[-1])
-        lost = self._crossings.lost[edges[0] + 1 : edges[-1] + 1].reshape(count, self._window).any(axis=1)
+        lost: BoolArray = np.any(
+            self._crossings.lost[edges[0] + 1 : edges[-1] + 1].reshape(count, self._window), axis=1
+        )
         edge = position[edges] if count else np.empty(1)
         return Measured(
             half_cycles, self._distortion.measure(self._volts, edge[:-1], edge[1:]), windows * self._window, lost

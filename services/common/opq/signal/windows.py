@@ -12,7 +12,7 @@ import numpy.typing as npt
 from opq.model.boxes import Nominal
 from opq.model.features import FEATURE_INDEX, FEATURES, HARMONIC_ORDERS, WindowFlag
 from opq.model.waveforms import VoltArray
-from opq.signal.meter import HalfCycles, Measured
+from opq.signal.meter import BoolArray, HalfCycles, Measured
 
 FLAGGED_PU = (0.9, 1.1)
 """A Urms(1/2) outside this flags its window (IEC 61000-4-30)."""
@@ -116,7 +116,7 @@ class WindowFormer:
         low, high = u_half.min(axis=1), u_half.max(axis=1)
         u_rms = np.sqrt(front.energy.reshape(shape).sum(axis=1) / length)
         peak = front.peak_v.reshape(shape).max(axis=1)
-        lost = front.lost.reshape(shape).any(axis=1)
+        lost: BoolArray = np.any(front.lost.reshape(shape), axis=1)
         frequency = np.column_stack(
             [per_window / 2 * self._sample_rate_hz / length, f_pair.min(axis=1), f_pair.max(axis=1)]
         )
@@ -133,7 +133,7 @@ class WindowFormer:
         end = (front.index[last], front.fraction[last])
         return FormedWindows(_before(end, length), end, flags.astype(np.uint32), values)
 
-    def _hold_frequency(self, frequency: VoltArray, lost: npt.NDArray[np.bool_]) -> VoltArray:
+    def _hold_frequency(self, frequency: VoltArray, lost: BoolArray) -> VoltArray:
         """Replace the (w, 3) frequencies of windows without voltage by those of the last window with."""
         rows = np.concatenate([self._held[None, _F], frequency])
         good = np.concatenate([[0], np.where(lost, 0, np.arange(1, len(rows)))])
@@ -165,9 +165,7 @@ def _aggregate(rows: VoltArray) -> VoltArray:
     return total
 
 
-def _before(
-    end: tuple[npt.NDArray[np.int64], VoltArray], length: VoltArray
-) -> tuple[npt.NDArray[np.int64], VoltArray]:
+def _before(end: tuple[npt.NDArray[np.int64], VoltArray], length: VoltArray) -> tuple[npt.NDArray[np.int64], VoltArray]:
     """Return the positions `length` samples before `end`."""
     rest = end[1] - length
     whole = np.floor(rest)
