@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from opq.ids import BoxId
-from opq.model.features import FEATURE_INDEX, FEATURES, FeatureFrame, FloatArray
+from opq.model.features import FEATURE_INDEX, FEATURES, FeatureFrame, FloatArray, Windows
 
 MIN, MEAN, MAX = 0, 1, 2
 """Rows of the `values` of measurements and trends."""
-_RMS_COLUMNS = [FEATURE_INDEX["u_rms_v"], FEATURE_INDEX["transient_rms_v"]]
+_RMS_COLUMNS: list[int] = [FEATURE_INDEX["u_rms_v"], FEATURE_INDEX["transient_rms_v"]]
 """Averaged as the root of the mean square (IEC 61000-4-30, 5.2.3); all others plainly."""
 _NONE: FloatArray = np.empty((3, len(FEATURES)), np.float32)
 
@@ -100,3 +100,29 @@ def fold_trend(box_id: BoxId, start_unix_ns: int, rows: list[Measurement]) -> Tr
 _RMS_COLUMNS = tuple(
     FEATURE_INDEX[feature.name] for feature in FEATURES if feature.name in ("u_rms_v", "transient_rms_v")
 )
+
+
+def as_windows(rows: Sequence[Measurement]) -> Windows:
+    """See stored measurements as windows a frame long: extremes stay extremes, the rest is the mean.
+
+    So that a detector that missed frames finds in the store what it would have found in them, a second coarse.
+    """
+    values = np.stack([row.values[MEAN] for row in rows])
+    for name, which in _EXTREMES.items():
+        values[:, FEATURE_INDEX[name]] = [row.values[which, FEATURE_INDEX[name]] for row in rows]
+    return Windows(
+        np.array([row.start_unix_ns for row in rows], np.int64),
+        np.array([row.duration_ns for row in rows], np.int64),
+        np.array([row.flags for row in rows], np.uint32),
+        values,
+    )
+
+
+_EXTREMES = {
+    "u_rms_half_min_v": MIN,
+    "u_rms_half_max_v": MAX,
+    "f_min_hz": MIN,
+    "f_max_hz": MAX,
+    "thd_pct": MAX,
+    "transient_peak_v": MAX,
+}

@@ -48,3 +48,12 @@ def event_task_id(plugin: str, event_id: EventId, revision: int) -> TaskId:
 def tick_task_id(plugin: str, tick_unix_ns: int) -> TaskId:
     """Natural key of a timer task."""
     return TaskId(f"{plugin}:tick:{tick_unix_ns}")
+
+
+DISPATCH = "dispatch"
+"""Name under which a complete event is queued once; the hub makes of it one task per plugin that takes events."""
+
+
+def dispatch_task_id(event_id: EventId, revision: int) -> TaskId:
+    """Natural key of the task to dispatch one revision of an event."""
+    return event_task_id(DISPATCH, event_id, revision)

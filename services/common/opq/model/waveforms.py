@@ -77,7 +77,7 @@ def voltage_segments(info: WaveformInfo, counts: CountArray) -> list[VoltageSegm
     """Cut the decoded samples of a waveform into its gapless pieces, in volts."""
     pieces, offset = [], 0
     for segment in info.segments:
-        volts = counts[offset : offset + segment.samples] * info.volts_per_count
+        volts = counts[offset : offset + segment.samples].astype(np.float64) * info.volts_per_count
         pieces.append(VoltageSegment(segment.start_unix_ns, info.sample_rate_hz, volts))
         offset += segment.samples
     return pieces

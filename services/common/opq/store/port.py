@@ -3,7 +3,12 @@
 All methods are synchronous and safe to call from several threads. All raise only `opq.errors`:
 `Unavailable` (try again), `Duplicate`, `InvalidInput`, `NotFound` where said. Every write is idempotent by
 natural key: writing the same thing twice leaves one. Lists are sorted as said and never longer than `limit`.
-Times are ns since the epoch; a range is ``start <= t < end``.
+Times are ns since the epoch; a range is ``start <= t < end``. A span overlaps ``[start, end)`` if it begins before
+`end` and ends after `start`; a span without length is the instant where it lies.
+Text is any Unicode; a value no store could give back (NaN, infinity, an integer beyond 64 bits, a map key with a dot
+or a leading ``$``) is `InvalidInput`.
+
+Methods called `list` stand last in their class, since after them the name no longer means the type.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,28 +36,30 @@ class Boxes(Protocol):
         """Return one box."""
         ...
 
-    def list(self, grid_id: GridId | None = None) -> list[Box]:
-        """Return all boxes (of one grid), by box id."""
-        ...
-
     def remove(self, box_id: BoxId) -> bool:
         """Forget a box and its status, not its history; whether it was there."""
         ...
 
     def connected(self, status: BoxStatus) -> None:
-        """Store a new session's status. `last_frame_unix_ns`, values and `last_gasp_unix_ns` already stored are kept."""
+        """Store a new session's status. `last_frame_unix_ns`, values and `last_gasp_unix_ns` already stored are kept.
+
+        Values are `u_rms_v`, `f_hz` and `thd_pct`.
+        """
         ...
 
     def disconnected(self, box_id: BoxId, session_id: str, unix_ns: int) -> bool:
-        """Mark the box disconnected if `session_id` still holds it; whether it did."""
+        """Mark the box disconnected if it is connected and `session_id` still holds it; whether it did."""
         ...
 
     def seen(self, seen: Sequence[BoxSeen]) -> None:
-        """Update the newest values of many boxes; `last_frame_unix_ns` never goes back (an older one changes nothing)."""
+        """Update the newest values of many boxes; `last_frame_unix_ns` never goes back (an older one changes nothing).
+
+        A box without status (never connected, or removed) stays without; so it does for `gasped` and `health`.
+        """
         ...
 
     def gasped(self, box_id: BoxId, unix_ns: int) -> None:
-        """Store a last gasp."""
+        """Store a last gasp; an older one than stored changes nothing."""
         ...
 
     def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
@@ -67,9 +74,16 @@ class Boxes(Protocol):
         """Return what was last seen of all boxes, by box id."""
         ...
 
+    def list(self, grid_id: GridId | None = None) -> list[Box]:
+        """Return all boxes (of one grid), by box id."""
+        ...
+
 
 class Measurements(Protocol):
-    """Collection `measurements`; key (box_id, start)."""
+    """Collection `measurements`; key (box_id, start).
+
+    Features that were added after a row was stored are NaN when it is read.
+    """
 
     def add(self, rows: Sequence[Measurement]) -> int:
         """Store what is not there yet and leave the rest as it is; how many were new."""
@@ -89,7 +103,7 @@ class Measurements(Protocol):
 
 
 class Trends(Protocol):
-    """Collection `trends`; key (box_id, start)."""
+    """Collection `trends`; key (box_id, start). Features as in :class:`Measurements`."""
 
     def put(self, rows: Sequence[Trend]) -> None:
         """Create or replace."""
@@ -126,10 +140,6 @@ class Events(Protocol):
         """Return one event."""
         ...
 
-    def list(self, which: EventFilter = EventFilter(), limit: int = 100, before: EventId | None = None) -> list[Event]:
-        """Return events, newest start first (ties by event id, descending); `before` is the last of the page before."""
-        ...
-
     def count(self, which: EventFilter = EventFilter()) -> int:
         """Count events."""
         ...
@@ -140,6 +150,16 @@ class Events(Protocol):
 
     def boxes(self, event_id: EventId) -> list[EventBox]:
         """Return the parts of one event, by box id."""
+        ...
+
+    def list(self, which: EventFilter = EventFilter(), limit: int = 100, before: EventId | None = None) -> list[Event]:
+        """Return events, newest start first (ties by event id, descending); `before` is the last of the page before.
+
+        Raises
+        ------
+        NotFound
+            If there is no event `before` (any more), so that nobody takes the end of a page for the end of the list.
+        """
         ...
 
 
@@ -169,17 +189,21 @@ class Waveforms(Protocol):
     def append(self, acquisition_id: AcquisitionId, offset: int, data: bytes) -> int:
         """Store `data` at byte `offset` of a waveform not yet committed; how many bytes are now there from 0 on.
 
-        Bytes that are already there are not written again.
+        Bytes that are already there are not written again, so two senders of the same waveform do no harm.
 
         Raises
         ------
         InvalidInput
-            If `offset` leaves a gap.
+            If `offset` leaves a gap, or `data` goes beyond a waveform that was committed.
         """
         ...
 
     def received(self, acquisition_id: AcquisitionId) -> int:
         """Return how many bytes are there from 0 on, also of a committed waveform."""
+        ...
+
+    def uncommitted(self, acquisition_id: AcquisitionId) -> bytes:
+        """Return the bytes appended so far of a waveform not yet committed; empty if there are none."""
         ...
 
     def commit(self, info: WaveformInfo) -> None:
@@ -188,12 +212,12 @@ class Waveforms(Protocol):
         Raises
         ------
         InvalidInput
-            If the bytes there are not `info.encoded_bytes`.
+            If the bytes there are not `info.encoded_bytes`, or `info` has no segment.
         """
         ...
 
     def discard(self, acquisition_id: AcquisitionId) -> None:
-        """Throw away bytes that were not committed."""
+        """Throw away bytes that were not committed; a committed waveform is left alone."""
         ...
 
     def info(self, acquisition_id: AcquisitionId) -> WaveformInfo | None:
@@ -211,6 +235,8 @@ class Waveforms(Protocol):
         ------
         NotFound
             If there is none.
+        CorruptData
+            If it was committed but its bytes are gone or not all there.
         """
         ...
 
@@ -219,7 +245,7 @@ class Waveforms(Protocol):
         ...
 
     def sweep(self, older_than_unix_ns: int) -> int:
-        """Remove uncommitted bytes last appended to before a time; how many waveforms."""
+        """Remove uncommitted bytes last appended to before a time (of the machine that appended); how many waveforms."""
         ...
 
 
@@ -244,21 +270,26 @@ class Incidents(Protocol):
         """Make `incidents` all that `plugin` has to say of an event: put these, remove its others.
 
         An incident whose natural key exists keeps its `incident_id` and `created_unix_ns`.
+
+        Raises
+        ------
+        InvalidInput
+            If one is of another plugin or event, or a natural key comes twice.
         """
         ...
 
     def put(self, incident: Incident) -> None:
-        """Create or replace one by natural key; `incident_id` and `created_unix_ns` of an existing one are kept."""
+        """Create or replace one by natural key; `incident_id` and `created_unix_ns` of an existing one are kept.
+
+        Raises
+        ------
+        Duplicate
+            If the id is taken by an incident with another natural key.
+        """
         ...
 
     def get(self, incident_id: IncidentId) -> Incident | None:
         """Return one."""
-        ...
-
-    def list(
-        self, which: IncidentFilter = IncidentFilter(), limit: int = 100, before: IncidentId | None = None
-    ) -> list[Incident]:
-        """Return incidents, newest start first (ties by incident id, descending); `before` is the last of the page before."""
         ...
 
     def count(self, which: IncidentFilter = IncidentFilter()) -> int:
@@ -266,11 +297,23 @@ class Incidents(Protocol):
         ...
 
     def count_by_class(self, which: IncidentFilter = IncidentFilter()) -> dict[IncidentClass, int]:
-        """Count incidents per class."""
+        """Count incidents per class; classes without any are left out."""
         ...
 
     def remove(self, incident_id: IncidentId) -> bool:
         """Remove one; whether it was there."""
+        ...
+
+    def list(
+        self, which: IncidentFilter = IncidentFilter(), limit: int = 100, before: IncidentId | None = None
+    ) -> list[Incident]:
+        """Return incidents, newest start first (ties by incident id, descending); `before` is the last of the page before.
+
+        Raises
+        ------
+        NotFound
+            If there is no incident `before` (any more).
+        """
         ...
 
 
@@ -295,16 +338,17 @@ class Tasks(Protocol):
     def claim(self, plugins: Sequence[str], worker: str, now_unix_ns: int, lease_until_unix_ns: int) -> Task | None:
         """Lease the oldest task of these plugins that may start: queued and due, or leased and expired.
 
-        The lease counts as an attempt. No two callers get the same task.
+        The lease counts as an attempt. No two callers get the same task. Oldest is by (created, id); a task is due
+        from `not_before_unix_ns` on, a lease expired from `lease_until_unix_ns` on.
         """
         ...
 
     def renew(self, task_id: TaskId, worker: str, lease_until_unix_ns: int) -> bool:
-        """Extend a lease; False if `worker` no longer holds it."""
+        """Extend a lease; False if `worker` no longer holds it. It does until done, failed or leased to another."""
         ...
 
     def complete(self, task_id: TaskId, worker: str) -> bool:
-        """Mark done; False if `worker` no longer holds it."""
+        """Mark done, without error; False if `worker` no longer holds it."""
         ...
 
     def fail(self, task_id: TaskId, worker: str, error: str, retry_unix_ns: int | None) -> bool:
@@ -312,15 +356,11 @@ class Tasks(Protocol):
         ...
 
     def requeue(self, task_id: TaskId) -> bool:
-        """Put a dead or done task back with no attempts counted; whether it was there."""
+        """Put a dead or done task back, due at once, with no attempts, worker and error; whether there was one."""
         ...
 
     def get(self, task_id: TaskId) -> Task | None:
         """Return one."""
-        ...
-
-    def list(self, state: TaskState | None = None, plugin: str | None = None, limit: int = 100) -> list[Task]:
-        """Return tasks, newest first by (created, id)."""
         ...
 
     def backlog(self) -> dict[str, Backlog]:
@@ -329,6 +369,10 @@ class Tasks(Protocol):
 
     def remove_done(self, before_unix_ns: int) -> int:
         """Remove done tasks created before a time; how many."""
+        ...
+
+    def list(self, state: TaskState | None = None, plugin: str | None = None, limit: int = 100) -> list[Task]:
+        """Return tasks, newest first by (created, id)."""
         ...
 
 
@@ -344,7 +388,7 @@ class Documents(Protocol):
         ...
 
     def items(self, prefix: str = "") -> dict[str, dict[str, Any]]:
-        """Return all whose key starts with `prefix`."""
+        """Return all whose key starts with `prefix`, by key."""
         ...
 
     def remove(self, key: str) -> bool:

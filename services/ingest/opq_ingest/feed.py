@@ -1,0 +1,125 @@
+"""The link from ingest to Makai: stored frames up, requests for waveform down.
+
+What cannot be forwarded is in the store: while Makai is away or too slow, frames are dropped here and only the
+start of the oldest of them is remembered; the next greeting names it and Makai reads on from there.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+import grpc
+import grpc.aio
+import structlog
+
+from opq.clock import NS, Clock
+from opq.ids import BoxId
+from opq.rpc.channels import open_channel
+from opq.rpc.twins import BoxFrameTwin, FeedUpTwin, FrameBatchTwin
+from opq.v1 import makai_pb2
+
+_MAX_WAITING_BATCHES = 600
+"""A minute of batches; Makai that is further behind reads in the store."""
+_RETRY_S = 0.5
+_IN_FLIGHT_NS = 10 * NS
+"""What was handed to a stream this long before it broke may not have arrived."""
+
+
+class MakaiFeed:
+    """Keeps one Feed stream up and hands what comes down to `on_down`."""
+
+    def __init__(
+        self,
+        ingest_id: str,
+        target: str,
+        connected_boxes: Callable[[], Iterable[BoxId]],
+        on_down: Callable[[makai_pb2.FeedDown], None],
+        clock: Clock,
+    ) -> None:
+        self._ingest_id, self._target = ingest_id, target
+        self._connected_boxes, self._on_down, self._clock = connected_boxes, on_down, clock
+        self._log = structlog.get_logger()
+        self._up: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._linked = False
+        self._missed_from = 0
+        self._recent: deque[tuple[int, int]] = deque()
+
+    def frames(self, frames: Sequence[tuple[BoxId, bytes, int]]) -> None:
+        """Forward stored frames: box, encoded frame, start [ns]."""
+        oldest = min(start for _, _, start in frames)
+        if not self._linked or len(self._up) >= _MAX_WAITING_BATCHES:
+            self._missed_from = min(self._missed_from or oldest, oldest)
+            # A stream with a hole in it must greet again, or Makai would not know of the hole.
+            self._linked = False
+            self._wake.set()
+            return
+        batch = FrameBatchTwin(frames=[BoxFrameTwin(box_id=box_id, frame=data) for box_id, data, _ in frames])
+        self._send(FeedUpTwin(frames=batch).SerializeToString())
+        now = self._clock.monotonic_ns()
+        self._recent.append((now, oldest))
+        while self._recent[0][0] < now - _IN_FLIGHT_NS:
+            self._recent.popleft()
+
+    def presence(self, box_id: BoxId, connected: bool) -> None:
+        """Say that a box came or went."""
+        self._say(makai_pb2.FeedUp(presence=makai_pb2.BoxPresence(box_id=box_id, connected=connected)))
+
+    def acquisition(self, update: makai_pb2.AcquisitionUpdate) -> None:
+        """Say what became of an acquisition."""
+        self._say(makai_pb2.FeedUp(acquisition=update))
+
+    async def run(self) -> None:
+        """Keep the stream up until cancelled."""
+        async with open_channel(self._target) as channel:
+            feed = channel.stream_stream(
+                "/opq.v1.MakaiService/Feed",
+                request_serializer=None,
+                response_deserializer=makai_pb2.FeedDown.FromString,
+            )
+            while True:
+                await self._stream(feed)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _stream(self, feed: grpc.aio.StreamStreamMultiCallable) -> None:
+        hello = makai_pb2.FeedHello(
+            ingest_id=self._ingest_id, missed_from_unix_ns=self._missed_from, box_ids=list(self._connected_boxes())
+        )
+        self._up = deque([makai_pb2.FeedUp(hello=hello).SerializeToString()])
+        missed, self._linked = self._missed_from, True
+        call = feed(self._outgoing())
+        try:
+            await call.initial_metadata()
+            self._log.info("linked to makai", target=self._target, missed_from_unix_ns=missed)
+            missed = self._missed_from = 0
+            while (message := await call.read()) is not grpc.aio.EOF:
+                self._on_down(message)
+        except grpc.aio.AioRpcError as error:
+            self._log.debug("makai is away", reason=error.details())
+        finally:
+            call.cancel()
+            self._note_unsent(missed)
+
+    def _note_unsent(self, missed: int) -> None:
+        """What still waited or was under way is lost to this stream; the hole begins with it."""
+        self._linked = False
+        starts = [start for start in (missed, self._missed_from, *(start for _, start in self._recent)) if start]
+        self._missed_from = min(starts, default=0)
+        self._recent.clear()
+        self._up.clear()
+
+    async def _outgoing(self) -> AsyncIterator[bytes]:
+        while self._linked:
+            if self._up:
+                yield self._up.popleft()
+                continue
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _say(self, message: makai_pb2.FeedUp) -> None:
+        if self._linked:
+            self._send(message.SerializeToString())
+
+    def _send(self, data: bytes) -> None:
+        self._up.append(data)
+        self._wake.set()

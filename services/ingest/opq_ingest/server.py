@@ -1,0 +1,338 @@
+"""The Connect, UploadWaveform and ResumeWaveform calls, and the loop that records what came."""
+
+import asyncio
+import contextlib
+import secrets
+from collections import deque
+from collections.abc import AsyncIterable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import grpc.aio
+import structlog
+from google.protobuf import message
+
+from opq import ids
+from opq.clock import Clock
+from opq.errors import InvalidInput, NotFound, OpqError, Unavailable
+from opq.ids import BoxId
+from opq.model.boxes import Box, BoxStatus, Power
+from opq.model.features import TimeSource
+from opq.model.services import Heartbeat
+from opq.rpc.frames import TIME_SOURCES
+from opq.rpc.service import until_stopped
+from opq.rpc.threads import call_in
+from opq.rpc.twins import BoxUpTwin
+from opq.store import Store
+from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
+from opq_ingest.checks import problem_of, rejection
+from opq_ingest.feed import MakaiFeed
+from opq_ingest.recorder import Recorder, Waiting
+from opq_ingest.session import BoxSession
+from opq_ingest.settings import IngestSettings
+from opq_ingest.uploads import Uploads
+
+T = TypeVar("T")
+_BATCH_S = 0.1
+"""Frames are stored and forwarded in batches this long."""
+_MAX_BATCH = 2000
+_STORE_RETRY_S = 0.5
+_HOUSEKEEPING_S = 2.0
+_STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
+_POWERS = {box_pb2.POWER_SOURCE_MAINS: Power.MAINS, box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY}
+
+
+class Ingest:
+    """One ingest process: all its sessions, its recorder and its link to Makai."""
+
+    def __init__(self, settings: IngestSettings, store: Store, clock: Clock) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._log = structlog.get_logger()
+        self._sessions: dict[BoxId, BoxSession] = {}
+        self._waiting: deque[tuple[BoxSession, Waiting]] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._recording = ThreadPoolExecutor(1, "recording")
+        self._calls = ThreadPoolExecutor(4, "calls")
+        self._recorder = Recorder(store, clock)
+        self._started_unix_ns = clock.unix_ns()
+        self.feed = MakaiFeed(settings.ingest_id, settings.makai, lambda: self._sessions, self._on_down, clock)
+        self._uploads = Uploads(store, self._calls, self.feed.acquisition)
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Make the handlers of `opq.v1.BoxService`; what comes up a Connect stream is not decoded by gRPC."""
+        return grpc.method_handlers_generic_handler(
+            "opq.v1.BoxService",
+            {
+                "Connect": grpc.stream_stream_rpc_method_handler(
+                    self._connect, None, box_pb2.BoxDown.SerializeToString
+                ),
+                "UploadWaveform": grpc.stream_unary_rpc_method_handler(
+                    self._upload_waveform,
+                    waveform_pb2.WaveformChunk.FromString,
+                    waveform_pb2.WaveformReceipt.SerializeToString,
+                ),
+                "ResumeWaveform": grpc.unary_unary_rpc_method_handler(
+                    self._resume_waveform,
+                    waveform_pb2.ResumeWaveformRequest.FromString,
+                    waveform_pb2.ResumeWaveformResponse.SerializeToString,
+                ),
+            },
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record, acknowledge and keep house until `stop`; then store and acknowledge what came."""
+        tasks = [asyncio.create_task(job) for job in (self._record_for_ever(), self._keep_house(), self.feed.run())]
+        tasks.append(asyncio.create_task(self._acknowledge_for_ever()))
+        await until_stopped(stop, tasks)
+        with contextlib.suppress(Unavailable):
+            while self._waiting:
+                await self._record_batch()
+        for session in self._sessions.values():
+            session.flush_acks()
+            session.close()
+
+    # --- calls
+
+    async def _connect(
+        self, _: AsyncIterable[bytes], context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]
+    ) -> None:
+        box, hello = await self._greet(context)
+        session = BoxSession(box.box_id, f"{self._settings.ingest_id}-{secrets.token_hex(6)}")
+        log = self._log.bind(box_id=box.box_id, session_id=session.session_id)
+        if before := self._sessions.get(box.box_id):
+            before.close()
+        self._sessions[box.box_id] = session
+        sender = asyncio.create_task(self._send(session, context))
+        try:
+            await call_in(self._calls, self._store.boxes.connected, _status(session, hello, self._clock))
+            self._welcome(session, box, hello)
+            self.feed.presence(box.box_id, True)
+            log.info(
+                "box connected", peer=context.peer(), agent_version=hello.agent_version, spooled=hello.spooled_frames
+            )
+            await call_in(self._recording, self._recorder.greet, box.box_id)
+            receiver = asyncio.create_task(self._receive(session, context))
+            await asyncio.wait([receiver, sender], return_when=asyncio.FIRST_COMPLETED)
+            receiver.cancel()
+        except OpqError as error:
+            await _abort(context, error)
+        finally:
+            session.close()
+            sender.cancel()
+            if self._sessions.get(box.box_id) is session:
+                del self._sessions[box.box_id]
+                self.feed.presence(box.box_id, False)
+            with contextlib.suppress(Unavailable):
+                now = self._clock.unix_ns()
+                await call_in(self._calls, self._store.boxes.disconnected, box.box_id, session.session_id, now)
+            log.info("box disconnected")
+
+    async def _greet(self, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> tuple[Box, box_pb2.Hello]:
+        """Read the greeting and find the box, or end the call saying what is wrong."""
+        try:
+            first = await context.read()
+            up = box_pb2.BoxUp.FromString(first if isinstance(first, bytes) else b"")
+            if not up.HasField("hello"):
+                raise InvalidInput(f"first message: got {up.WhichOneof('kind')}, expected hello")
+            box = await call_in(self._calls, self._store.boxes.get, ids.box_id(up.hello.box_id))
+            if box is None:
+                raise NotFound(
+                    f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
+                )
+        except message.DecodeError:
+            await _abort(context, InvalidInput("first message: these bytes are no opq.v1.BoxUp"))
+        except OpqError as error:
+            await _abort(context, error)
+        return box, up.hello
+
+    def _welcome(self, session: BoxSession, box: Box, hello: box_pb2.Hello) -> None:
+        session.window_cycles = box.window_cycles
+        codec = hello.codecs[0] if hello.codecs else waveform_pb2.WAVEFORM_CODEC_RAW_INT16
+        session.send(
+            box_pb2.BoxDown(
+                welcome=box_pb2.Welcome(
+                    session_id=session.session_id,
+                    server_unix_ns=self._clock.unix_ns(),
+                    configuration=box_pb2.BoxConfiguration(window_cycles=box.window_cycles),
+                    max_unacknowledged=self._settings.max_unacknowledged,
+                    codec=codec,
+                )
+            )
+        )
+
+    async def _receive(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
+        """Read until the box ends the stream; while too much waits for the store, do not read."""
+        while True:
+            data = await context.read()
+            if not isinstance(data, bytes):
+                return
+            try:
+                up = BoxUpTwin.FromString(data)
+            except message.DecodeError:
+                session.send(rejection(0, InvalidInput(f"message: {len(data)} bytes that are no opq.v1.BoxUp")))
+                continue
+            if up.frame:
+                self._waiting.append((session, Waiting(session.box_id, up.frame)))
+                if len(self._waiting) >= self._settings.max_waiting_frames:
+                    self._room.clear()
+                    await self._room.wait()
+            else:
+                await self._other(session, box_pb2.BoxUp.FromString(data))
+
+    async def _other(self, session: BoxSession, up: box_pb2.BoxUp) -> None:
+        kind = up.WhichOneof("kind")
+        boxes = self._store.boxes
+        if kind == "health":
+            power = _POWERS.get(up.health.power, Power.UNKNOWN)
+            await call_in(self._calls, boxes.health, session.box_id, power.value, up.health.spooled_frames)
+        elif kind == "last_gasp":
+            self._log.warning("last gasp", box_id=session.box_id)
+            await call_in(self._calls, boxes.gasped, session.box_id, up.last_gasp.unix_ns)
+        elif kind == "goodbye":
+            self._log.info("goodbye", box_id=session.box_id, reason=up.goodbye.reason[:200])
+        elif kind == "command_result" and up.command_result.HasField("problem"):
+            result = up.command_result
+            self.feed.acquisition(makai_pb2.AcquisitionUpdate(acquisition_id=result.command_id, problem=result.problem))
+        elif kind == "command_result":
+            self._log.info("command done", box_id=session.box_id, command_id=up.command_result.command_id)
+        else:
+            session.send(
+                rejection(0, InvalidInput(f"message: got {kind}, expected a frame, health, result or goodbye"))
+            )
+
+    async def _send(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
+        while (down := await session.next_message()) is not None:
+            await context.write(down)
+
+    async def _upload_waveform(
+        self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> waveform_pb2.WaveformReceipt:
+        return await _answered(self._uploads.take(chunks), context)
+
+    async def _resume_waveform(
+        self, request: waveform_pb2.ResumeWaveformRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> waveform_pb2.ResumeWaveformResponse:
+        return await _answered(self._uploads.resume(request), context)
+
+    # --- recording
+
+    async def _record_for_ever(self) -> None:
+        while True:
+            if self._waiting or self._recorder.folds_due:
+                try:
+                    await self._record_batch()
+                except Unavailable as error:
+                    self._log.warning("the store is away; frames wait", waiting=len(self._waiting), reason=str(error))
+                    await asyncio.sleep(_STORE_RETRY_S)
+            await asyncio.sleep(_BATCH_S)
+
+    async def _record_batch(self) -> None:
+        """Store the oldest waiting frames, then forward them, then let them be acknowledged."""
+        count = min(len(self._waiting), _MAX_BATCH)
+        batch = [self._waiting[position] for position in range(count)]
+        work = [waiting for _, waiting in batch]
+        outcome = await call_in(self._recording, self._recorder.record, work)
+        for _ in range(count):
+            self._waiting.popleft()
+        if len(self._waiting) < self._settings.max_waiting_frames // 2:
+            self._room.set()
+        if outcome.frames:
+            stored = outcome.frames.items()
+            self.feed.frames([(frame.box_id, work[at].data, frame.start_unix_ns) for at, frame in stored])
+        for position, frame in outcome.frames.items():
+            batch[position][0].acked.append(frame.sequence)
+        for position, (sequence, error) in outcome.errors.items():
+            session = batch[position][0]
+            self._log.warning("frame refused", box_id=session.box_id, sequence=sequence, reason=str(error))
+            session.send(rejection(sequence, error))
+
+    async def _acknowledge_for_ever(self) -> None:
+        limit = self._settings.max_unacknowledged // 2
+        ticks = max(1, round(self._settings.ack_period_s / _BATCH_S))
+        tick = 0
+        while True:
+            await asyncio.sleep(_BATCH_S)
+            tick = (tick + 1) % ticks
+            for session in list(self._sessions.values()):
+                if tick == 0 or len(session.acked) >= limit:
+                    session.flush_acks()
+
+    # --- what goes down, and the house
+
+    def _on_down(self, down: makai_pb2.FeedDown) -> None:
+        if down.HasField("request"):
+            request = down.request
+            session = self._sessions.get(BoxId(request.box_id))
+            if session is None:
+                problem = problem_pb2.Problem(
+                    code=problem_pb2.PROBLEM_CODE_NOT_AVAILABLE, message="the box is not connected"
+                )
+                update = makai_pb2.AcquisitionUpdate(acquisition_id=request.acquisition_id, problem=problem)
+                self.feed.acquisition(update)
+                return
+            wanted = box_pb2.WaveformRequest(
+                acquisition_id=request.acquisition_id,
+                start_unix_ns=request.start_unix_ns,
+                end_unix_ns=request.end_unix_ns,
+            )
+            session.send(box_pb2.BoxDown(waveform_request=wanted))
+        elif down.HasField("cancel") and (session := self._sessions.get(BoxId(down.cancel.box_id))):
+            cancel = box_pb2.CancelRequest(acquisition_id=down.cancel.acquisition_id)
+            session.send(box_pb2.BoxDown(cancel_request=cancel))
+
+    async def _keep_house(self) -> None:
+        """Write newest values and the heartbeat, and pass changed configurations down."""
+        while True:
+            try:
+                boxes = await call_in(self._calls, self._write_house)
+                self._reconfigure(boxes)
+            except Unavailable as error:
+                self._log.warning("the store is away", reason=str(error))
+            await asyncio.sleep(_HOUSEKEEPING_S)
+
+    def _write_house(self) -> list[Box]:
+        now = self._clock.unix_ns()
+        self._store.heartbeats.beat(Heartbeat(self._settings.ingest_id, "ingest", self._started_unix_ns, now))
+        self._store.boxes.seen(self._recorder.take_seen())
+        return self._store.boxes.list()
+
+    def _reconfigure(self, boxes: list[Box]) -> None:
+        now = self._clock.unix_ns()
+        for box in boxes:
+            session = self._sessions.get(box.box_id)
+            if session and session.window_cycles != box.window_cycles:
+                session.window_cycles = box.window_cycles
+                configuration = box_pb2.BoxConfiguration(window_cycles=box.window_cycles)
+                command = box_pb2.Configure(command_id=f"configure-{now}", configuration=configuration)
+                session.send(box_pb2.BoxDown(configure=command))
+
+
+def _status(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatus:
+    return BoxStatus(
+        box_id=session.box_id,
+        connected=True,
+        session_id=session.session_id,
+        boot_id=hello.boot_id[:64],
+        connected_unix_ns=clock.unix_ns(),
+        time_source=TIME_SOURCES.get(hello.time_source, TimeSource.FREE),
+        clock_uncertainty_ns=min(hello.clock_uncertainty_ns, 2**62),
+        agent_version=hello.agent_version[:40],
+        spooled_frames=min(hello.spooled_frames, 2**62),
+    )
+
+
+async def _answered(answer: Coroutine[Any, Any, T], context: grpc.aio.ServicerContext[Any, Any]) -> T:
+    try:
+        return await answer
+    except OpqError as error:
+        await _abort(context, error)
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:
+    """End the call with the status that belongs to the error; never returns."""
+    code = _STATUS_CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
+    detail = problem_of(error).message if isinstance(error, InvalidInput) else str(error)
+    await context.abort(code, detail)
+    raise AssertionError("abort raises")

@@ -1,0 +1,21 @@
+"""What can be set about an ingest process."""
+
+from pydantic import Field
+
+from opq.rpc.service import ServiceSettings
+
+
+class IngestSettings(ServiceSettings):
+    """Hold the sessions of boxes: check, store and forward what they send, carry requests down to them."""
+
+    listen: str = Field("127.0.0.1:4500", description="address and port for boxes, HOST:PORT")
+    store: str = Field("sqlite:opq-data", description="where results live: sqlite:DIRECTORY or mongodb://...")
+    makai: str = Field("127.0.0.1:4501", description="address and port of Makai, HOST:PORT")
+    ingest_id: str = Field(
+        "ingest-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site"
+    )
+    ack_period_s: float = Field(2.0, ge=0.05, le=60, description="seconds between acknowledgements to a box")
+    max_unacknowledged: int = Field(120, ge=1, le=10_000, description="frames a box may have under way")
+    max_waiting_frames: int = Field(
+        20_000, ge=100, description="frames held while the store is slow; when full, boxes are no longer read"
+    )
