@@ -16,8 +16,9 @@ LOST_PU = 0.05
 PULL = 0.25
 """How far the tracked frequency may leave nominal, relative: wider than class A's 15 %, and it holds a 50 Hz supply at a
 box declared for 60 Hz. After a jump the phase is pulled in at this rate, so a cycle is never longer than 4/3."""
-HELD_HOPS = 40
-"""Time constant of the period that is continued when the voltage is lost [hop]: 10 cycles."""
+HELD_HOPS = 120
+"""Time constant of the period that is continued when the voltage is lost [hop]: 30 cycles, so that the two in which the filter
+already sees the loss hardly count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from opq.model.waveforms import VoltArray
 
 HIGHEST_ORDER = 50
 """Highest harmonic in the total distortion (IEC 61000-4-7; class A asks for 50)."""
-RESIDUAL_ORDERS = (4.0, 8.0)
+RESIDUAL_ORDERS = (5.0, 10.0)
 """Orders between which the residual's high-pass rises, as a raised cosine. A sag at a zero crossing has no step, only a bend, and
 must not look like a transient; a capacitor's switching oscillation, mostly above 300 Hz, must pass."""
 
@@ -128,20 +128,21 @@ def resample_cubic(volts: VoltArray, start: VoltArray, end: VoltArray, points: i
     start, end : (w,) float64
         First position and the position after the last point [sample].
     """
-    before, here, after, beyond = volts[:-3], volts[1:-2], volts[2:-1], volts[3:]
-    cubic = (beyond - before) / 6 + (here - after) / 2
-    square = (before + after) / 2 - here
-    linear = after - here - square - cubic
+    here = volts[1:-2]
+    first = np.diff(volts)
+    second = np.diff(first)
+    square = second[:-1] / 2
+    cubic = np.diff(second) / 6
+    linear = first[1:-1] - square
+    linear -= cubic
     position = start[:, None] + (end - start)[:, None] * (np.arange(points) / points)
     index = position.astype(np.intp)
-    index -= 1
-    np.clip(index, 0, len(here) - 1, out=index)
     position -= index
-    position -= 1
-    value: VoltArray = cubic.take(index)
+    index -= 1
+    value: VoltArray = cubic.take(index, mode="clip")
     for coefficient in (square, linear, here):
         value *= position
-        value += coefficient.take(index)
+        value += coefficient.take(index, mode="clip")
     return value
 
 

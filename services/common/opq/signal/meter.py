@@ -37,7 +37,7 @@ class HalfCycles:
     u_rms_half_v : (h,) float64
         Urms(1/2): rms over this half cycle and the one before [V] (IEC 61000-4-30); the first of a stretch stands alone.
     f_pair_hz : (h,) float64
-        Frequency over the two cycles that end here [Hz]; over less at the beginning of a stretch.
+        Frequency over the two cycles that end here [Hz]; over less at the beginning of a stretch and after lost voltage.
     lost : (h,) bool
         The phase was continued, not measured.
     """
@@ -157,7 +157,8 @@ class CycleMeter:
         if len(energy):
             self._last_energy, self._last_length = float(energy[-1]), float(length[-1])
         end = np.arange(first, len(position))
-        begin = np.maximum(end - _PAIR, 0)
+        last_lost = np.maximum.accumulate(np.where(self._crossings.lost, np.arange(len(position)), 0))[ends]
+        begin = np.minimum(np.maximum(end - _PAIR, last_lost), end - 1)
         return HalfCycles(
             index=self._crossings.index[ends],
             fraction=self._crossings.fraction[ends],

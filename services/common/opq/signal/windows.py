@@ -124,23 +124,22 @@ class WindowFormer:
         values[:, FEATURE_INDEX["u_rms_v"]] = u_rms
         values[:, FEATURE_INDEX["u_rms_half_min_v"]] = low
         values[:, FEATURE_INDEX["u_rms_half_max_v"]] = high
-        values[:, _F] = self._hold_frequency(frequency, lost)
         values[:, FEATURE_INDEX["crest"]] = np.divide(peak, u_rms, out=np.zeros(count), where=u_rms > 0)
         values[:, _DISTORTION] = self._distortion(count, per_window)[:, _DISTORTION]
-        disturbed = (low < self._flag_below_v) | (high > self._flag_above_v)
+        disturbed: BoolArray = (low < self._flag_below_v) | (high > self._flag_above_v)
+        values[:, _F] = self._hold_frequency(frequency, lost, disturbed)
         flags = lost * np.uint32(WindowFlag.VOLTAGE_LOST) | disturbed * np.uint32(WindowFlag.FLAGGED)
         last = slice(per_window - 1, None, per_window)
         end = (front.index[last], front.fraction[last])
         return FormedWindows(_before(end, length), end, flags.astype(np.uint32), values)
 
-    def _hold_frequency(self, frequency: VoltArray, lost: BoolArray) -> VoltArray:
-        """Replace the (w, 3) frequencies of windows without voltage by those of the last window with."""
+    def _hold_frequency(self, frequency: VoltArray, lost: BoolArray, disturbed: BoolArray) -> VoltArray:
+        """Replace the (w, 3) frequencies of windows without voltage by those of the last undisturbed window."""
         rows = np.concatenate([self._held[None, _F], frequency])
-        good = np.concatenate([[0], np.where(lost, 0, np.arange(1, len(rows)))])
-        held: VoltArray = rows[np.maximum.accumulate(good)[1:]]
-        if len(held):
-            self._held[_F] = held[-1]
-        return held
+        number = np.arange(1, len(rows))
+        undisturbed = np.maximum.accumulate(np.append(0, np.where(lost | disturbed, 0, number)))
+        self._held[_F] = rows[undisturbed[-1]]
+        return rows[np.where(lost, undisturbed[1:], number)]
 
     def _distortion(self, count: int, per_window: int) -> VoltArray:
         """Return the (count, len(FEATURES)) distortion of the next windows and drop the rows they used up."""
