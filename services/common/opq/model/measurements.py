@@ -97,11 +97,6 @@ def fold_trend(box_id: BoxId, start_unix_ns: int, rows: list[Measurement]) -> Tr
     return Trend(box_id, start_unix_ns, int(weights.sum()), flags, folded)
 
 
-_RMS_COLUMNS = tuple(
-    FEATURE_INDEX[feature.name] for feature in FEATURES if feature.name in ("u_rms_v", "transient_rms_v")
-)
-
-
 def as_windows(rows: Sequence[Measurement]) -> Windows:
     """See stored measurements as windows a frame long: extremes stay extremes, the rest is the mean.
 

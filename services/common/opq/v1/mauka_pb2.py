@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12opq/v1/mauka.proto\x12\x06opq.v1\"\xa2\x01\n\x06WorkUp\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.opq.v1.WorkerHelloH\x00\x12 \n\x04\x64one\x18\x02 \x01(\x0b\x32\x10.opq.v1.TaskDoneH\x00\x12$\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x12.opq.v1.TaskFailedH\x00\x12\"\n\x05\x61live\x18\x04 \x01(\x0b\x32\x11.opq.v1.TaskAliveH\x00\x42\x06\n\x04kind\"\x84\x01\n\x08WorkDown\x12\"\n\x05start\x18\x01 \x01(\x0b\x32\x11.opq.v1.TaskStartH\x00\x12(\n\x08waveform\x18\x02 \x01(\x0b\x32\x14.opq.v1.TaskWaveformH\x00\x12\"\n\x05ready\x18\x03 \x01(\x0b\x32\x11.opq.v1.TaskReadyH\x00\x42\x06\n\x04kind\"U\n\x0bWorkerHello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12#\n\x07plugins\x18\x02 \x03(\x0b\x32\x12.opq.v1.PluginInfo\x12\x0e\n\x06\x63redit\x18\x03 \x01(\r\"Q\n\nPluginInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x15\n\rtick_period_s\x18\x04 \x01(\x01\"S\n\tTaskStart\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06plugin\x18\x02 \x01(\t\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\t\"\x88\x01\n\x0cTaskWaveform\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06\x62ox_id\x18\x02 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x03 \x01(\x10\x12\x16\n\x0esample_rate_hz\x18\x04 \x01(\x01\x12\x17\n\x0fvolts_per_count\x18\x05 \x01(\x01\x12\x0f\n\x07samples\x18\x06 \x01(\x0c\"\x1c\n\tTaskReady\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"2\n\x08TaskDone\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x15\n\rfindings_json\x18\x02 \x01(\t\",\n\nTaskFailed\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"\x1c\n\tTaskAlive\x12\x0f\n\x07task_id\x18\x01 \x01(\t2<\n\x0cMaukaService\x12,\n\x04Work\x12\x0e.opq.v1.WorkUp\x1a\x10.opq.v1.WorkDown(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12opq/v1/mauka.proto\x12\x06opq.v1\"\xa2\x01\n\x06WorkUp\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.opq.v1.WorkerHelloH\x00\x12 \n\x04\x64one\x18\x02 \x01(\x0b\x32\x10.opq.v1.TaskDoneH\x00\x12$\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x12.opq.v1.TaskFailedH\x00\x12\"\n\x05\x61live\x18\x04 \x01(\x0b\x32\x11.opq.v1.TaskAliveH\x00\x42\x06\n\x04kind\"\x84\x01\n\x08WorkDown\x12\"\n\x05start\x18\x01 \x01(\x0b\x32\x11.opq.v1.TaskStartH\x00\x12(\n\x08waveform\x18\x02 \x01(\x0b\x32\x14.opq.v1.TaskWaveformH\x00\x12\"\n\x05ready\x18\x03 \x01(\x0b\x32\x11.opq.v1.TaskReadyH\x00\x42\x06\n\x04kind\"U\n\x0bWorkerHello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12#\n\x07plugins\x18\x02 \x03(\x0b\x32\x12.opq.v1.PluginInfo\x12\x0e\n\x06\x63redit\x18\x03 \x01(\r\"Q\n\nPluginInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x15\n\rtick_period_s\x18\x04 \x01(\x01\"a\n\tTaskStart\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06plugin\x18\x02 \x01(\t\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\"\x88\x01\n\x0cTaskWaveform\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06\x62ox_id\x18\x02 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x03 \x01(\x10\x12\x16\n\x0esample_rate_hz\x18\x04 \x01(\x01\x12\x17\n\x0fvolts_per_count\x18\x05 \x01(\x01\x12\x0f\n\x07samples\x18\x06 \x01(\x0c\"\x1c\n\tTaskReady\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"2\n\x08TaskDone\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x15\n\rfindings_json\x18\x02 \x01(\t\",\n\nTaskFailed\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"\x1c\n\tTaskAlive\x12\x0f\n\x07task_id\x18\x01 \x01(\t2<\n\x0cMaukaService\x12,\n\x04Work\x12\x0e.opq.v1.WorkUp\x1a\x10.opq.v1.WorkDown(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,17 +40,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLUGININFO']._serialized_start=417
   _globals['_PLUGININFO']._serialized_end=498
   _globals['_TASKSTART']._serialized_start=500
-  _globals['_TASKSTART']._serialized_end=583
-  _globals['_TASKWAVEFORM']._serialized_start=586
-  _globals['_TASKWAVEFORM']._serialized_end=722
-  _globals['_TASKREADY']._serialized_start=724
-  _globals['_TASKREADY']._serialized_end=752
-  _globals['_TASKDONE']._serialized_start=754
-  _globals['_TASKDONE']._serialized_end=804
-  _globals['_TASKFAILED']._serialized_start=806
-  _globals['_TASKFAILED']._serialized_end=850
-  _globals['_TASKALIVE']._serialized_start=852
-  _globals['_TASKALIVE']._serialized_end=880
-  _globals['_MAUKASERVICE']._serialized_start=882
-  _globals['_MAUKASERVICE']._serialized_end=942
+  _globals['_TASKSTART']._serialized_end=597
+  _globals['_TASKWAVEFORM']._serialized_start=600
+  _globals['_TASKWAVEFORM']._serialized_end=736
+  _globals['_TASKREADY']._serialized_start=738
+  _globals['_TASKREADY']._serialized_end=766
+  _globals['_TASKDONE']._serialized_start=768
+  _globals['_TASKDONE']._serialized_end=818
+  _globals['_TASKFAILED']._serialized_start=820
+  _globals['_TASKFAILED']._serialized_end=864
+  _globals['_TASKALIVE']._serialized_start=866
+  _globals['_TASKALIVE']._serialized_end=894
+  _globals['_MAUKASERVICE']._serialized_start=896
+  _globals['_MAUKASERVICE']._serialized_end=956
 # @@protoc_insertion_point(module_scope)

@@ -51,16 +51,18 @@ class PluginInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., tick_period_s: _Optional[float] = ...) -> None: ...
 
 class TaskStart(_message.Message):
-    __slots__ = ("task_id", "plugin", "lease_s", "context_json")
+    __slots__ = ("task_id", "plugin", "lease_s", "context_json", "kind")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     PLUGIN_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_JSON_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     plugin: str
     lease_s: float
     context_json: str
-    def __init__(self, task_id: _Optional[str] = ..., plugin: _Optional[str] = ..., lease_s: _Optional[float] = ..., context_json: _Optional[str] = ...) -> None: ...
+    kind: str
+    def __init__(self, task_id: _Optional[str] = ..., plugin: _Optional[str] = ..., lease_s: _Optional[float] = ..., context_json: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class TaskWaveform(_message.Message):
     __slots__ = ("task_id", "box_id", "start_unix_ns", "sample_rate_hz", "volts_per_count", "samples")

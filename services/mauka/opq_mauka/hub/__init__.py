@@ -1,0 +1,1 @@
+"""The hub: the only part of Mauka that knows the store."""

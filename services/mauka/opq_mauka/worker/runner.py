@@ -1,0 +1,133 @@
+"""The link to the hub, and one thread in which plugins run.
+
+A plugin that raises costs its task. One that hangs beyond its time limit cannot be stopped in its thread: the
+worker says so to the hub and ends, to be started anew by whoever started it.
+"""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from opq.model.tasks import TaskKind
+from opq.rpc.channels import open_channel
+from opq.rpc.service import wait_or_stop
+from opq.v1 import mauka_pb2, mauka_pb2_grpc
+from opq_mauka.sdk import Plugin
+from opq_mauka.wire import findings_json
+from opq_mauka.worker.contexts import Assembly
+
+_CREDIT = 4
+_RETRY_S = 0.5
+
+
+class PluginHung(Exception):
+    """A plugin went beyond its time limit; its thread still runs."""
+
+
+class Worker:
+    """Runs plugins for one hub."""
+
+    def __init__(self, worker_id: str, hub: str, plugins: dict[str, Plugin[Any]]) -> None:
+        self._worker_id, self._hub, self._plugins = worker_id, hub, plugins
+        self._log = structlog.get_logger()
+        self._thread = ThreadPoolExecutor(1, "plugin")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; a task that is being worked on is finished first.
+
+        Raises
+        ------
+        PluginHung
+            If a plugin went beyond its time limit.
+        """
+        async with open_channel(self._hub) as channel:
+            stub = mauka_pb2_grpc.MaukaServiceStub(channel)
+            while not stop.is_set():
+                await self._connection(stub, stop)
+                await wait_or_stop(stop, _RETRY_S)
+
+    async def _connection(self, stub: Any, stop: asyncio.Event) -> None:
+        up: asyncio.Queue[mauka_pb2.WorkUp | None] = asyncio.Queue()
+        up.put_nowait(mauka_pb2.WorkUp(hello=self._hello()))
+        ready: asyncio.Queue[Assembly] = asyncio.Queue()
+        call = stub.Work(_drain(up))
+        tasks = [asyncio.create_task(self._read(call, ready)), asyncio.create_task(self._work(ready, up))]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        except grpc.aio.AioRpcError as error:
+            self._log.warning("hub lost", hub=self._hub, reason=error.details())
+        finally:
+            up.put_nowait(None)
+            for task in (*tasks, stopping):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            call.cancel()
+
+    def _hello(self) -> mauka_pb2.WorkerHello:
+        plugins = [
+            mauka_pb2.PluginInfo(
+                name=plugin.name,
+                version=plugin.version,
+                kinds=sorted(kind.value for kind in plugin.kinds),
+                tick_period_s=plugin.tick_period_s if TaskKind.TICK in plugin.kinds else 0.0,
+            )
+            for plugin in self._plugins.values()
+        ]
+        return mauka_pb2.WorkerHello(worker_id=self._worker_id, plugins=plugins, credit=_CREDIT)
+
+    async def _read(self, call: Any, ready: asyncio.Queue[Assembly]) -> None:
+        assemblies: dict[str, Assembly] = {}
+        async for down in call:
+            kind = down.WhichOneof("kind")
+            if kind == "start":
+                assemblies[down.start.task_id] = Assembly(down.start)
+            elif kind == "waveform":
+                assemblies[down.waveform.task_id].add(down.waveform)
+            elif kind == "ready":
+                ready.put_nowait(assemblies.pop(down.ready.task_id))
+
+    async def _work(self, ready: asyncio.Queue[Assembly], up: asyncio.Queue[mauka_pb2.WorkUp | None]) -> None:
+        while True:
+            assembly = await ready.get()
+            keep_alive = asyncio.create_task(_keep_alive(assembly.start, up))
+            try:
+                up.put_nowait(await self._analyze(assembly))
+            finally:
+                keep_alive.cancel()
+
+    async def _analyze(self, assembly: Assembly) -> mauka_pb2.WorkUp:
+        start = assembly.start
+        plugin = self._plugins[start.plugin]
+        loop = asyncio.get_running_loop()
+        try:
+            running = loop.run_in_executor(self._thread, lambda: list(plugin.analyze(assembly.context())))
+            findings = await asyncio.wait_for(asyncio.shield(running), plugin.time_limit_s)
+        except TimeoutError:
+            raise PluginHung(
+                f"plugin {plugin.name} took more than {plugin.time_limit_s:g} s on task {start.task_id}"
+            ) from None
+        except Exception:  # noqa: BLE001 - whatever a plugin raises is its task's failure, told to the hub
+            error = traceback.format_exc()
+            self._log.error("plugin failed", plugin=plugin.name, task_id=start.task_id, error=error)
+            return mauka_pb2.WorkUp(failed=mauka_pb2.TaskFailed(task_id=start.task_id, error=error))
+        return mauka_pb2.WorkUp(done=mauka_pb2.TaskDone(task_id=start.task_id, findings_json=findings_json(findings)))
+
+
+async def _keep_alive(start: mauka_pb2.TaskStart, up: asyncio.Queue[mauka_pb2.WorkUp | None]) -> None:
+    while True:
+        await asyncio.sleep(start.lease_s / 3)
+        up.put_nowait(mauka_pb2.WorkUp(alive=mauka_pb2.TaskAlive(task_id=start.task_id)))
+
+
+async def _drain(queue: asyncio.Queue[mauka_pb2.WorkUp | None]) -> AsyncIterator[mauka_pb2.WorkUp]:
+    while (message := await queue.get()) is not None:
+        yield message
