@@ -18,7 +18,7 @@ import opq
 from opq.clock import NS, Clock
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
-from opq.model.features import FeatureFrame, TimeSource
+from opq.model.features import FeatureFrame, TimeSource, Windows
 from opq.rpc.channels import open_channel
 from opq.rpc.frames import TIME_SOURCE_NUMBERS, encode_frame
 from opq.v1 import box_pb2, problem_pb2, waveform_pb2
@@ -33,7 +33,7 @@ from opq_box_agent.session import (
     TellInfo,
     Wish,
 )
-from opq_box_agent.sources.source import SampleBlock, Source
+from opq_box_agent.sources.source import PowerLost, SampleBlock, Source
 from opq_box_agent.spool import Spool
 from opq_box_agent.upload import Uploader
 
@@ -42,6 +42,9 @@ _GREETING_TIMEOUT_S = 10.0
 _MAX_BACKOFF_S = 5.0
 _REFUSED_BACKOFF_S = 15.0
 _DRAIN_S = 30.0
+_LINGER_S = 15.0
+"""After the last acknowledgement a request for the last moments may still come."""
+_GASP_S = 0.3
 MAX_WINDOW_CYCLES = 3600
 
 
@@ -80,7 +83,10 @@ class Agent:
         self._refusal = ""
 
     async def run(self) -> None:
-        """Measure until the source ends, then hand over what is left (up to half a minute) and say goodbye."""
+        """Measure until the source ends, then hand over what is left (up to half a minute) and say goodbye.
+
+        When the power of the box goes there is only time for a last gasp.
+        """
         link = asyncio.create_task(self._link())
         health = asyncio.create_task(self._report_health())
         try:
@@ -89,14 +95,16 @@ class Agent:
             self._spool_frames(self._framer.flush())
             self._ended = True
             await self._drain()
+        except PowerLost:
+            self._last_gasp()
+            await asyncio.sleep(_GASP_S)
         finally:
             for task in (link, health):
                 task.cancel()
             await asyncio.gather(link, health, return_exceptions=True)
             self.ring.close()
 
-    def last_gasp(self) -> None:
-        """Tell the site that the power is going."""
+    def _last_gasp(self) -> None:
         self.session.say(box_pb2.BoxUp(last_gasp=box_pb2.LastGasp(unix_ns=self._clock.unix_ns())))
         self._wake.set()
 
@@ -107,7 +115,7 @@ class Agent:
         self.ring.append(block.start_unix_ns, block.counts)
         self._spool_frames(self._framer.feed(block))
 
-    def _spool_frames(self, frames: list) -> None:  # type: ignore[type-arg]
+    def _spool_frames(self, frames: list[Windows]) -> None:
         source, uncertainty = self._time
         for windows in frames:
             sequence = self.spool.next_sequence()
@@ -260,7 +268,7 @@ class Agent:
         while self._clock.monotonic_ns() < deadline:
             if self.session.waiting:
                 quiet_since = self._clock.monotonic_ns()
-            elif self._clock.monotonic_ns() - quiet_since > 15 * NS:
+            elif self._clock.monotonic_ns() - quiet_since > _LINGER_S * NS:
                 break
             await asyncio.sleep(0.1)
         self.session.say(box_pb2.BoxUp(goodbye=box_pb2.Goodbye(reason="the source has ended")))

@@ -27,7 +27,7 @@ class Framer:
 
     def feed(self, block: SampleBlock) -> list[Windows]:
         """Take samples; return the frames that are now whole, oldest first."""
-        volts = block.counts * self._source.volts_per_count
+        volts = block.counts.astype(np.float64) * self._source.volts_per_count
         clipped = np.abs(block.counts.astype(np.int32)) >= self._source.clip_counts
         windows = self._extractor.feed(volts, block.start_unix_ns, clipped)
         if not len(windows):

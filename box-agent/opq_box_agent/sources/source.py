@@ -26,6 +26,10 @@ class SampleBlock:
     clock_uncertainty_ns: int
 
 
+class PowerLost(Exception):
+    """Raised by a source: the power of the box itself is gone, and the agent has moments left."""
+
+
 class Source(Protocol):
     """A stream of sample blocks with a fixed rate and calibration."""
 
@@ -35,5 +39,11 @@ class Source(Protocol):
     """Counts of this size or more are clipped."""
 
     def blocks(self) -> AsyncIterator[SampleBlock]:
-        """Yield blocks as they come; ends when the source does."""
+        """Yield blocks as they come; ends when the source does.
+
+        Raises
+        ------
+        PowerLost
+            When the box itself loses power.
+        """
         ...

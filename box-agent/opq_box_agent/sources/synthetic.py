@@ -10,7 +10,7 @@ from opq.ids import BoxId
 from opq.model.features import TimeSource
 from opq.sim.scenario import Scenario
 from opq.sim.waveform import BoxWaveform
-from opq_box_agent.sources.source import SampleBlock
+from opq_box_agent.sources.source import PowerLost, SampleBlock
 
 SAMPLE_RATE_HZ = 12_000
 _BLOCK = SAMPLE_RATE_HZ // 5
@@ -42,7 +42,13 @@ class SyntheticSource:
         self._from = clock.unix_ns() if from_unix_ns is None else from_unix_ns
 
     async def blocks(self) -> AsyncIterator[SampleBlock]:
-        """Yield 200-ms blocks, each as soon as its last sample is past; ends at an outage of the box."""
+        """Yield 200-ms blocks, each as soon as its last sample is past.
+
+        Raises
+        ------
+        PowerLost
+            At an outage of the box.
+        """
         began = self._clock.monotonic_ns()
         index = -((self._scenario.start_unix_ns - self._from) * SAMPLE_RATE_HZ // NS)
         first = index
@@ -53,3 +59,4 @@ class SyntheticSource:
             counts = np.clip(np.rint(volts / self.volts_per_count), -32768, 32767).astype(np.int16)
             yield SampleBlock(self._waveform.unix_ns(index), counts, TimeSource.NTP, 2_000_000)
             index += _BLOCK
+        raise PowerLost

@@ -1,0 +1,57 @@
+"""``opq``: one command for everything."""
+
+import sys
+from importlib.metadata import version
+
+import typer
+
+from opq.errors import OpqError
+from opq_cli.commands import boxes, events, export, incidents, tasks
+from opq_cli.programs import PROGRAMS, exec_program
+from opq_cli.up.command import up
+
+app = typer.Typer(
+    name="opq",
+    help="Open Power Quality: watch the mains with many cheap sensors, find out what happened and show it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"opq {version('opq')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """See the help of `app`."""
+
+
+app.command(rich_help_panel="Start")(up)
+app.add_typer(boxes.app, name="boxes")
+app.add_typer(events.app, name="events")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(tasks.app, name="tasks")
+app.command(name="export")(export.export)
+
+for _name, _program in PROGRAMS.items():
+    # Shown in the help; main() hands the rest of the line to the program itself before typer reads it.
+    app.command(name=_name, help=_program.help, add_help_option=False)(lambda: None)
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one line on standard error and exit code 1."""
+    exec_program(sys.argv[1:])
+    try:
+        app()
+    except OpqError as error:
+        print(f"opq: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None

@@ -1,0 +1,56 @@
+"""The programs of a site as processes: their modules and the words that start them."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opq.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs as its own process."""
+
+    module: str
+    extra: str
+    """The extra of the distribution that brings what it needs."""
+    help: str
+
+
+PROGRAMS = {
+    "box": Program("opq_box_agent", "box", "Run the agent of one box (opq box run --help)."),
+    "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated scenario."),
+    "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),
+    "makai": Program("opq_makai", "makai", "Run a Makai process: triggers and events."),
+    "hub": Program("opq_mauka.hub", "mauka", "Run the hub of Mauka: tasks and findings."),
+    "worker": Program("opq_mauka.worker", "mauka", "Run a worker of Mauka: plugins."),
+    "view": Program("opq_view", "view", "Run the web pages."),
+}
+
+
+def command_line(name: str, arguments: Sequence[str]) -> list[str]:
+    """Make the command that starts a program with this interpreter.
+
+    Raises
+    ------
+    NotFound
+        If it is not installed, naming the extra to install.
+    """
+    program = PROGRAMS[name]
+    if importlib.util.find_spec(program.module) is None:
+        raise NotFound(f"{name} is not installed; install it with: pip install 'opq[{program.extra}]'")
+    return [sys.executable, "-m", program.module, *arguments]
+
+
+def exec_program(arguments: list[str]) -> None:
+    """Become the program that the first words name; return if they name none."""
+    words = arguments[:2] if arguments[:1] == ["box"] else arguments[:1]
+    if words == ["box", "run"]:
+        line = command_line("box", arguments[2:])
+    elif words and words[0] in PROGRAMS and words[0] != "box":
+        line = command_line(words[0], arguments[1:])
+    else:
+        return
+    os.execv(line[0], line)

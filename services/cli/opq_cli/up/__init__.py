@@ -1,0 +1,1 @@
+"""``opq up``: everything on one machine."""
