@@ -137,12 +137,13 @@ def resample_cubic(volts: VoltArray, start: VoltArray, end: VoltArray, points: i
     linear -= cubic
     position = start[:, None] + (end - start)[:, None] * (np.arange(points) / points)
     index = position.astype(np.intp)
+    np.clip(index, 1, len(here), out=index)
     position -= index
     index -= 1
-    value: VoltArray = cubic.take(index, mode="clip")
+    value: VoltArray = cubic.take(index)
     for coefficient in (square, linear, here):
         value *= position
-        value += coefficient.take(index, mode="clip")
+        value += coefficient.take(index)
     return value
 
 
