@@ -89,18 +89,25 @@ class Ring:
         return max((self._end(entry) for entry in self._entries if entry), default=0)
 
     def append(self, start_unix_ns: int, counts: CountArray) -> None:
-        """Keep samples; the oldest are overwritten."""
-        for offset in range(0, len(counts), SLOT_SAMPLES):
-            piece = np.ascontiguousarray(counts[offset : offset + SLOT_SAMPLES], "<i2")
-            self._put(start_unix_ns + round(offset * NS / self._rate), piece)
+        """Keep samples; the oldest are overwritten. Samples that follow the newest slot fill it up first."""
+        samples = np.ascontiguousarray(counts, "<i2")
+        offset = 0
+        while offset < len(samples):
+            at = start_unix_ns + round(offset * NS / self._rate)
+            held = self._entries[(self._next - 1) % self._slots]
+            if held is None or held[2] == SLOT_SAMPLES or abs(at - self._end(held)) > 0.5 * NS / self._rate:
+                held = (self._next, at, 0)
+                self._next += 1
+            piece = samples[offset : offset + SLOT_SAMPLES - held[2]]
+            self._write(held, piece)
+            offset += len(piece)
 
     def read(self, start_unix_ns: int, end_unix_ns: int) -> RingAnswer:
         """Return the samples whose time is in ``[start, end)``, oldest first, and say what is missing."""
         segments: list[Segment] = []
         pieces: list[CountArray] = []
         for number, start, count in sorted(entry for entry in self._entries if entry):
-            low = max(0, int(np.ceil((start_unix_ns - start) * self._rate / NS)))
-            high = min(count, int(np.ceil((end_unix_ns - start) * self._rate / NS)))
+            low, high = (self._index(start, edge, count) for edge in (start_unix_ns, end_unix_ns))
             if low >= high:
                 continue
             at = start + round(low * NS / self._rate)
@@ -113,16 +120,18 @@ class Ring:
         counts = np.concatenate(pieces) if pieces else np.empty(0, np.int16)
         return RingAnswer(tuple(segments), counts, self._missing(segments, start_unix_ns, end_unix_ns))
 
-    def _put(self, start_unix_ns: int, piece: CountArray) -> None:
-        slot = self._next % self._slots
+    def _write(self, held: tuple[int, int, int], piece: CountArray) -> None:
+        """Write samples behind those of a slot, then the slot's entry."""
+        number, start, count = held
+        slot = number % self._slots
         entry_at = self._table_at + slot * _ENTRY.size
-        samples_at = self._samples_at + slot * SLOT_SAMPLES * 2
-        self._map[entry_at : entry_at + _ENTRY.size] = bytes(_ENTRY.size)
+        samples_at = self._samples_at + (slot * SLOT_SAMPLES + count) * 2
+        if not count:
+            self._map[entry_at : entry_at + _ENTRY.size] = bytes(_ENTRY.size)
         self._map[samples_at : samples_at + 2 * len(piece)] = piece.tobytes()
-        body = _ENTRY_BODY.pack(self._next, start_unix_ns, len(piece))
+        body = _ENTRY_BODY.pack(number, start, count + len(piece))
         self._map[entry_at : entry_at + _ENTRY.size] = body + struct.pack("<I", zlib.crc32(body))
-        self._entries[slot] = (self._next, start_unix_ns, len(piece))
-        self._next += 1
+        self._entries[slot] = (number, start, count + len(piece))
 
     def _entry(self, slot: int) -> tuple[int, int, int] | None:
         at = self._table_at + slot * _ENTRY.size
@@ -130,6 +139,10 @@ class Ring:
         number, start, count, crc = _ENTRY.unpack(raw)
         whole = zlib.crc32(raw[: _ENTRY_BODY.size]) == crc and number % self._slots == slot and count <= SLOT_SAMPLES
         return (number, start, count) if number and whole else None
+
+    def _index(self, slot_start: int, unix_ns: int, count: int) -> int:
+        """Index of the first sample of a slot at or after a time; times are rounded to ns, hence the thousandth."""
+        return min(count, max(0, int(np.ceil((unix_ns - slot_start) * self._rate / NS - 1e-3))))
 
     def _end(self, entry: tuple[int, int, int]) -> int:
         return entry[1] + round(entry[2] * NS / self._rate)
