@@ -89,7 +89,7 @@ class MakaiFeed:
         missed, self._linked = self._missed_from, True
         call = feed(self._outgoing())
         try:
-            await call.initial_metadata()
+            await call.wait_for_connection()
             self._log.info("linked to makai", target=self._target, missed_from_unix_ns=missed)
             missed = self._missed_from = 0
             while (message := await call.read()) is not grpc.aio.EOF:
