@@ -84,8 +84,8 @@ class Envelope:
 
 def _levels(steps: Sequence[Step]) -> tuple[Level, ...]:
     """Turn steps into levels: the limit of a step may be passed as long as the step before it lasts."""
-    allowed = [0.0, *(step.until_s for step in steps[:-1])]
-    return tuple(Level(step.pu, seconds) for step, seconds in zip(steps, allowed, strict=True) if step.pu > 0)
+    before = (0.0, *(step.until_s for step in steps))
+    return tuple(Level(step.pu, allowed_s) for allowed_s, step in zip(before, steps, strict=False) if step.pu > 0)
 
 
 def _steps(name: str, points: Any) -> tuple[Step, ...]:

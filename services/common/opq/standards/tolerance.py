@@ -4,12 +4,11 @@ An envelope limits for how long the voltage may be beyond each level. A disturba
 level by level: the time spent below 0.7 pu against the time allowed below 0.7 pu, and so on. For a rectangular one
 that is the usual point in the duration-magnitude plane. On a line is inside.
 
-What is allowed for 20 ms or less is judged within the cycle, everything longer from Urms(1/2) (ITI Curve application note):
+What is allowed for 20 ms or less is judged within the cycle, everything longer from Urms(1/2) (M):
 
 - below: from the rms over the half cycle around each sample, where Urms(1/2) says that there is a sag;
 - above: from the longest time without a break that the instantaneous voltage is beyond the level's peak, or that the
-  same half-cycle rms is beyond the level, with peaks cut at the next higher level: what an impulse may do for a
-  shorter time must not count as a swell.
+  half-cycle rms is beyond the level, less the half cycle: what a short impulse does to an rms is not a swell.
 
 Harmonics and noise of a normal voltage reach none of this: they neither bring Urms(1/2) under 0.9 pu nor keep the
 instantaneous voltage above 1.2 times its nominal peak for 3 ms.
@@ -170,19 +169,23 @@ class _Judge:
         return [self._excursion(begin, end, beyond) for begin, end in merged]
 
     def _beyond(self, levels: list[Level]) -> dict[Level, RunArray]:
-        """Find the (r, 2) begins and ends [sample] of runs beyond each level within the cycle, sorted."""
+        """Find the (r, 2) begins and ends [sample] of times certainly beyond each level within the cycle, sorted."""
         instantaneous = np.abs(self._segment.volts) / self._peak_v
         beyond = {}
-        cut = math.inf
         for level in levels:
             limit = level.pu + ON_LINE_PU
             runs = runs_beyond(instantaneous, limit, limit)
             if runs:
-                half_cycle = sliding_rms(np.minimum(instantaneous, cut), self._half_cycle) * math.sqrt(2)
-                runs += runs_beyond(half_cycle, limit, limit)
+                half_cycle = sliding_rms(instantaneous, self._half_cycle) * math.sqrt(2)
+                runs += self._narrowed(runs_beyond(half_cycle, limit, limit))
             beyond[level] = np.array(sorted((run.start, run.stop) for run in runs), np.intp).reshape(-1, 2)
-            cut = level.pu
         return beyond
+
+    def _narrowed(self, runs: list[slice]) -> list[slice]:
+        """Take the half cycle of the rms off runs of it; shorter ones may come from something that took no time."""
+        half, rest = divmod(round(self._half_cycle), 2)
+        narrowed = (slice(run.start + half, run.stop - half - rest) for run in runs)
+        return [run for run in narrowed if run.stop > run.start]
 
     def _excursion(self, begin: int, end: int, beyond: dict[Level, RunArray]) -> Excursion:
         """Measure the excursion between two samples."""
