@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from types import UnionType
-from typing import Any, NewType, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NewType, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def _reader(annotation: Any) -> Callable[[Any], Any]:
     if isinstance(annotation, NewType):
         return _reader(annotation.__supertype__)
     origin = get_origin(annotation)
-    if origin is UnionType:
+    if origin in (Union, UnionType):  # Union where a NewType is part of it
         inner = _reader(next(part for part in get_args(annotation) if part is not type(None)))
         return lambda value: None if value is None else inner(value)
     if origin is tuple:

@@ -18,7 +18,17 @@ Document = dict[str, Any]
 _FIRST_BATCH = 101
 _BATCH_BYTES = 15 * 2**20
 _EVERY_COMMAND = frozenset(
-    ["$db", "lsid", "txnNumber", "$clusterTime", "$readPreference", "readConcern", "writeConcern", "maxTimeMS", "comment"]
+    [
+        "$db",
+        "lsid",
+        "txnNumber",
+        "$clusterTime",
+        "$readPreference",
+        "readConcern",
+        "writeConcern",
+        "maxTimeMS",
+        "comment",
+    ]
 )
 """Options of any command that make no difference to one server that keeps everything in memory."""
 _INDEX_OPTIONS = frozenset({"key", "name", "unique", "partialFilterExpression", "expireAfterSeconds"})
@@ -114,7 +124,7 @@ class Commands:
 
     def _update(self, command: Document) -> Document:
         collection = self._collection(command)
-        return self._each(command, command["updates"], lambda update: _updated(collection, update))
+        return {"nModified": 0} | self._each(command, command["updates"], lambda update: _updated(collection, update))
 
     def _delete(self, command: Document) -> Document:
         collection = self._collection(command)

@@ -10,12 +10,12 @@ from opq.store.documents import from_document, to_document
 from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection
 from opq.store.mongo.connection import Document
-from opq.store.mongo.filters import NEWEST_FIRST, after, overlapping
+from opq.store.mongo.filters import NEWEST_FIRST, after, overlapping, with_span
 from opq.store.port import EventFilter
 
 
-def _filter(which: EventFilter) -> Document:
-    conditions = overlapping(which.start_unix_ns, which.end_unix_ns)
+def _filter(collection: Collection, which: EventFilter) -> Document:
+    conditions = overlapping(collection, which.start_unix_ns, which.end_unix_ns)
     if which.grid_id is not None:
         conditions["grid_id"] = which.grid_id
     if which.box_id is not None:
@@ -34,7 +34,7 @@ class MongoEvents:
 
     def put(self, event: Event) -> None:
         """See the port."""
-        self._events.replace({"_id": event.event_id}, to_document(event))
+        self._events.replace({"_id": event.event_id}, with_span(to_document(event)))
 
     def get(self, event_id: EventId) -> Event | None:
         """See the port."""
@@ -43,7 +43,7 @@ class MongoEvents:
 
     def count(self, which: EventFilter = EventFilter()) -> int:
         """See the port."""
-        return self._events.count(_filter(which))
+        return self._events.count(_filter(self._events, which))
 
     def put_boxes(self, boxes: Sequence[EventBox]) -> None:
         """See the port."""
@@ -56,7 +56,7 @@ class MongoEvents:
 
     def list(self, which: EventFilter = EventFilter(), limit: int = 100, before: EventId | None = None) -> list[Event]:
         """See the port."""
-        conditions = after(self._events, _filter(which), before, "event")
+        conditions = after(self._events, _filter(self._events, which), before, "event")
         return [from_document(Event, document) for document in self._events.find(conditions, NEWEST_FIRST, limit)]
 
 

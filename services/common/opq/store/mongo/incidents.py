@@ -10,15 +10,15 @@ from opq.store.documents import check_replacement, incident_document, incident_f
 from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection, Filter
 from opq.store.mongo.connection import Document
-from opq.store.mongo.filters import NEWEST_FIRST, after, overlapping
+from opq.store.mongo.filters import NEWEST_FIRST, after, overlapping, with_span
 from opq.store.port import IncidentFilter
 
 _KEY = ("plugin", "event_id", "box_id", "ordinal")
 _KEPT = ("incident_id", "created_unix_ns")
 
 
-def _filter(which: IncidentFilter) -> Document:
-    conditions = overlapping(which.start_unix_ns, which.end_unix_ns)
+def _filter(collection: Collection, which: IncidentFilter) -> Document:
+    conditions = overlapping(collection, which.start_unix_ns, which.end_unix_ns)
     if which.event_id is not None:
         conditions["event_id"] = which.event_id
     if which.box_id is not None:
@@ -34,7 +34,7 @@ def _filter(which: IncidentFilter) -> Document:
 
 def _upsert(incident: Incident) -> tuple[Filter, Filter]:
     """Return natural key and change that create an incident or replace all of it but its id and creation."""
-    document = incident_document(incident)
+    document = with_span(incident_document(incident))
     key = {name: document.pop(name) for name in _KEY}
     kept = {name: document.pop(name) for name in _KEPT}
     return key, {"$set": document, "$setOnInsert": {"_id": incident.incident_id, **kept}}
@@ -70,12 +70,12 @@ class MongoIncidents:
 
     def count(self, which: IncidentFilter = IncidentFilter()) -> int:
         """See the port."""
-        return self._collection.count(_filter(which))
+        return self._collection.count(_filter(self._collection, which))
 
     def count_by_class(self, which: IncidentFilter = IncidentFilter()) -> dict[IncidentClass, int]:
         """See the port."""
         counts = self._collection.aggregate(
-            [{"$match": _filter(which)}, {"$group": {"_id": "$incident_class", "count": {"$sum": 1}}}]
+            [{"$match": _filter(self._collection, which)}, {"$group": {"_id": "$incident_class", "count": {"$sum": 1}}}]
         )
         found = {each["_id"]: int(each["count"]) for each in counts}
         return {each: found[each.value] for each in IncidentClass if each.value in found}
@@ -88,5 +88,5 @@ class MongoIncidents:
         self, which: IncidentFilter = IncidentFilter(), limit: int = 100, before: IncidentId | None = None
     ) -> list[Incident]:
         """See the port."""
-        conditions = after(self._collection, _filter(which), before, "incident")
+        conditions = after(self._collection, _filter(self._collection, which), before, "incident")
         return [incident_from(document) for document in self._collection.find(conditions, NEWEST_FIRST, limit)]

@@ -43,6 +43,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
         _index("grid_id", "start_unix_ns", "_id", "end_unix_ns"),
         _index("state", "start_unix_ns", "_id", "end_unix_ns"),
         _index("grid_id", "state", "start_unix_ns", "_id", "end_unix_ns"),
+        _index("span_ns"),
         _index("box_ids", "start_unix_ns", "_id", "end_unix_ns"),
     ),
     BOX_EVENTS: (_index("event_id", "box_id", unique=True),),
@@ -60,6 +61,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
         _index("box_id", "start_unix_ns", "_id", "end_unix_ns"),
         _index("incident_class", "start_unix_ns", "_id", "end_unix_ns"),
         _index("plugin", "start_unix_ns", "_id", "end_unix_ns"),
+        _index("span_ns"),
         _index("open_end", "start_unix_ns", "_id", partialFilterExpression={"open_end": True}),
     ),
     TASKS: (

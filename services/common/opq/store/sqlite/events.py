@@ -29,7 +29,7 @@ def _conditions(which: EventFilter, states: tuple[str, ...]) -> tuple[str, Where
         where.add("state = ?", states[0])
     elif states:
         where.one_of("state", states)
-    where.overlaps(which.start_unix_ns, which.end_unix_ns)
+    where.overlaps("events", which.start_unix_ns, which.end_unix_ns)
     return source, where
 
 

@@ -62,7 +62,7 @@ def _conditions(which: IncidentFilter, classes: tuple[str, ...]) -> Where:
         where.one_of("incident_class", classes)
     if which.plugin is not None:
         where.add("plugin = ?", which.plugin)
-    where.overlaps(which.start_unix_ns, which.end_unix_ns)
+    where.overlaps("incidents", which.start_unix_ns, which.end_unix_ns)
     return where
 
 

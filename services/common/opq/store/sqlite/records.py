@@ -68,11 +68,16 @@ class Where:
         """Add: the column is one of `values`."""
         self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
-    def overlaps(self, start_unix_ns: int | None, end_unix_ns: int | None) -> None:
-        """Add: the span of the row overlaps ``[start, end)``; an instant is where it lies."""
+    def overlaps(self, table: str, start_unix_ns: int | None, end_unix_ns: int | None) -> None:
+        """Add: the span of the row overlaps ``[start, end)``; an instant is where it lies.
+
+        What overlaps cannot have begun earlier than the longest span of the table before `start`; that bounds the
+        walk through an index by start, which otherwise ended only at the oldest row.
+        """
         if end_unix_ns is not None:
             self.add("start_unix_ns < ?", end_unix_ns)
         if start_unix_ns is not None:
+            self.add(f"start_unix_ns >= ? - (SELECT max(end_unix_ns - start_unix_ns) FROM {table})", start_unix_ns)
             self.add("(end_unix_ns > ? OR start_unix_ns >= ?)", start_unix_ns, start_unix_ns)
 
     def __str__(self) -> str:

@@ -41,6 +41,7 @@ CREATE INDEX events_start ON events (start_unix_ns, event_id, end_unix_ns);
 CREATE INDEX events_grid ON events (grid_id, start_unix_ns, event_id, end_unix_ns);
 CREATE INDEX events_state ON events (state, start_unix_ns, event_id, end_unix_ns);
 CREATE INDEX events_grid_state ON events (grid_id, state, start_unix_ns, event_id, end_unix_ns);
+CREATE INDEX events_longest ON events (end_unix_ns - start_unix_ns);
 CREATE TABLE event_members (
   box_id TEXT, start_unix_ns INTEGER, event_id TEXT, end_unix_ns INTEGER NOT NULL,
   PRIMARY KEY (box_id, start_unix_ns, event_id)
@@ -74,6 +75,7 @@ CREATE INDEX incidents_event ON incidents (event_id, start_unix_ns, incident_id)
 CREATE INDEX incidents_box ON incidents (box_id, start_unix_ns, incident_id, end_unix_ns, incident_class);
 CREATE INDEX incidents_class ON incidents (incident_class, start_unix_ns, incident_id, end_unix_ns);
 CREATE INDEX incidents_plugin ON incidents (plugin, start_unix_ns, incident_id, end_unix_ns, incident_class);
+CREATE INDEX incidents_longest ON incidents (end_unix_ns - start_unix_ns);
 CREATE INDEX incidents_open ON incidents (start_unix_ns, incident_id) WHERE open_end;
 
 CREATE TABLE tasks (
