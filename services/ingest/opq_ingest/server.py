@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import AsyncIterable, Coroutine
+from collections.abc import AsyncIterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
@@ -33,12 +33,12 @@ from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
 from opq_ingest.uploads import Uploads
 
-T = TypeVar("T")
 _BATCH_S = 0.1
 """Frames are stored and forwarded in batches this long."""
 _MAX_BATCH = 2000
 _STORE_RETRY_S = 0.5
 _HOUSEKEEPING_S = 2.0
+_READ_ON_S, _READ_ON_BYTES = 1.0, 4 << 20
 _STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
 _POWERS = {box_pb2.POWER_SOURCE_MAINS: Power.MAINS, box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY}
 
@@ -209,12 +209,21 @@ class Ingest:
     async def _upload_waveform(
         self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.WaveformReceipt:
-        return await _answered(self._uploads.take(chunks), context)
+        try:
+            return await self._uploads.take(chunks)
+        except OpqError as error:
+            # A peer that is still sending when the call ends sees an internal error instead of the reason.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_read_on(chunks), _READ_ON_S)
+            await _abort(context, error)
 
     async def _resume_waveform(
         self, request: waveform_pb2.ResumeWaveformRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.ResumeWaveformResponse:
-        return await _answered(self._uploads.resume(request), context)
+        try:
+            return await self._uploads.resume(request)
+        except OpqError as error:
+            await _abort(context, error)
 
     # --- recording
 
@@ -323,11 +332,13 @@ def _status(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatu
     )
 
 
-async def _answered(answer: Coroutine[Any, Any, T], context: grpc.aio.ServicerContext[Any, Any]) -> T:
-    try:
-        return await answer
-    except OpqError as error:
-        await _abort(context, error)
+async def _read_on(chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> None:
+    """Read a refused upload to its end, within reason."""
+    left = _READ_ON_BYTES
+    async for chunk in chunks:
+        left -= chunk.ByteSize()
+        if left < 0:
+            return
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:

@@ -40,7 +40,7 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
 
 
 def channel_options() -> Options:
-    """Channel arguments of every client. Reconnecting is quick: a peer that was restarted is found within a second."""
+    """Channel arguments of every client. A peer that was restarted is found within a second; callers pace themselves."""
     return [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -49,7 +49,7 @@ def channel_options() -> Options:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.min_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.use_local_subchannel_pool", 1),
     ]
 
