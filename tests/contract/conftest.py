@@ -17,7 +17,7 @@ SERVER_VARIABLE = "OPQ_TEST_MONGODB_URI"
 MONGO_KINDS = ["mongo-wire", *(["mongo-server"] if SERVER_VARIABLE in os.environ else [])]
 HOW_TO_RUN_A_SERVER = (
     f"set {SERVER_VARIABLE}=mongodb://127.0.0.1:27017/?directConnection=true to run the whole suite against a real "
-    "MongoDB as well: docker run --rm -d -p 27017:27017 --name opq-mongo mongo --replSet rs0 "
+    "MongoDB as well: docker run --rm -d -p 127.0.0.1:27017:27017 --name opq-mongo mongo --replSet rs0 "
     "--setParameter enableTestCommands=1, then docker exec opq-mongo mongosh --eval 'rs.initiate()'"
 )
 

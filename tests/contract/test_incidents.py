@@ -27,7 +27,7 @@ def incident(incident_id: str, ordinal: str | None = None, **changes: Any) -> In
     return samples.incident(incident_id, ordinal=ordinal or incident_id, finding=samples.finding(**changes), **origin)
 
 
-def span(start: int, end: int) -> dict[str, int]:
+def span(start: int, end: int) -> dict[str, Any]:
     return {"start_unix_ns": T0 + start, "end_unix_ns": T0 + end}
 
 
@@ -172,7 +172,7 @@ def test_incidents_come_newest_start_first_and_ties_by_id_descending(store: Stor
 )
 def test_pages_join_to_the_whole_list(store: Store, size: int, which: IncidentFilter) -> None:
     for number in range(14):
-        changes = {
+        changes: dict[str, Any] = {
             "incident_class": (SAG, SWELL, THD)[number % 3],
             "box_id": f"box-{number % 2}",
             "open_end": number > 5,

@@ -35,7 +35,7 @@ def test_a_measurement_comes_back_bit_by_bit(store: Store) -> None:
 def test_the_smallest_and_largest_float32_come_back(store: Store) -> None:
     row = samples.measurement()
     info = np.finfo(np.float32)
-    row.values[0, :6] = [info.max, info.min, info.tiny, info.smallest_subnormal, -0.0, info.eps]
+    row.values[0, :6] = np.array([info.max, info.min, info.tiny, info.smallest_subnormal, -0.0, info.eps], np.float32)
     store.measurements.add([row])
     (found,) = store.measurements.range(BOX, *ALL)
     assert same(found, row)

@@ -153,7 +153,7 @@ def incident_document(incident: Incident) -> Document:
 
 def incident_from(document: Mapping[str, Any]) -> Incident:
     """Undo :func:`incident_document`."""
-    return from_document(Incident, {**document, "finding": document} | {"event_id": document["event_id"] or None})
+    return from_document(Incident, {**document, "finding": document} | {"event_id": document.get("event_id") or None})
 
 
 def check_replacement(plugin: str, event_id: EventId, incidents: Sequence[Incident]) -> None:

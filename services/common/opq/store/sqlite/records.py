@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from opq.errors import CorruptData
 from opq.store.documents import Document, from_document, to_document
 from opq.store.sqlite.connection import Row
 
@@ -49,7 +50,11 @@ class Records(Generic[T]):
 
     def read(self, row: Row) -> T:
         """Return the object of a row in the order of `select`."""
-        return self._decode({**json.loads(row[-1]), **dict(zip(self.columns, row[:-1], strict=True))})
+        try:
+            rest = json.loads(row[-1])
+        except json.JSONDecodeError as error:
+            raise CorruptData(f"store: {row[0]!r} does not read back: {error}") from error
+        return self._decode({**rest, **dict(zip(self.columns, row[:-1], strict=True))})
 
 
 class Where:

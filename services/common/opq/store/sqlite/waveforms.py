@@ -86,8 +86,8 @@ class SqliteWaveforms:
             raise InvalidInput(f"waveform {acquisition_id}: got bytes beyond {there}, but it was committed with these")
         with translated():
             self._reopen(acquisition_id)
-            with part.open("r+b" if part.exists() else "w+b") as file:
-                # Two senders of the same waveform write the same bytes at the same place.
+            part.touch()  # and never opened for writing anew: that would cut off what another sender just wrote
+            with part.open("r+b") as file:
                 file.seek(there)
                 file.write(fresh)
                 file.flush()
@@ -182,20 +182,24 @@ class SqliteWaveforms:
 
     def sweep(self, older_than_unix_ns: int) -> int:
         """See the port."""
-        candidates = self._uncommitted(older_than_unix_ns)
+        candidates = self._candidates(older_than_unix_ns)
         swept = set()
         with self._connections.writing() as db:
             for path in candidates:
-                if not list(db.execute(_SIZE, (path.stem,))):
-                    path.unlink(missing_ok=True)
+                committed = list(db.execute(_SIZE, (path.stem,)))
+                if not committed:
                     swept.add(path.stem)
+                if not committed or path.suffix == _PART:
+                    path.unlink(missing_ok=True)
         return len(swept)
 
-    def _uncommitted(self, older_than_unix_ns: int) -> Sequence[Path]:
-        """Return old files without a row; asked before the transaction, so that writers do not wait for the disk."""
+    def _candidates(self, older_than_unix_ns: int) -> Sequence[Path]:
+        """Return old parts and old files without a row, before the transaction, so that writers do not wait for it."""
         committed = {row[0] for row in self._connections.rows("SELECT acquisition_id FROM waveforms")}
         with translated():
             paths = [path for path in self._directory.iterdir() if path.suffix in (_PART, _WHOLE)]
             return [
-                path for path in paths if path.stem not in committed and path.stat().st_mtime_ns < older_than_unix_ns
+                path
+                for path in paths
+                if (path.suffix == _PART or path.stem not in committed) and path.stat().st_mtime_ns < older_than_unix_ns
             ]
