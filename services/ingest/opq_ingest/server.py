@@ -38,6 +38,8 @@ _BATCH_S = 0.1
 _MAX_BATCH = 2000
 _STORE_RETRY_S = 0.5
 _HOUSEKEEPING_S = 2.0
+_CONFIGURATION_S = 5.0
+"""How soon a box that was changed in the store is told."""
 _READ_ON_S, _READ_ON_BYTES = 1.0, 4 << 20
 _STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
 _POWERS = {box_pb2.POWER_SOURCE_MAINS: Power.MAINS, box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY}
@@ -83,8 +85,14 @@ class Ingest:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record, acknowledge and keep house until `stop`; then store and acknowledge what came."""
-        tasks = [asyncio.create_task(job) for job in (self._record_for_ever(), self._keep_house(), self.feed.run())]
-        tasks.append(asyncio.create_task(self._acknowledge_for_ever()))
+        jobs = (
+            self._record_for_ever(),
+            self._acknowledge_for_ever(),
+            self._keep_house(),
+            self._pass_configurations(),
+            self.feed.run(),
+        )
+        tasks = [asyncio.create_task(job) for job in jobs]
         await until_stopped(stop, tasks)
         with contextlib.suppress(Unavailable):
             while self._waiting:
@@ -292,20 +300,27 @@ class Ingest:
             session.send(box_pb2.BoxDown(cancel_request=cancel))
 
     async def _keep_house(self) -> None:
-        """Write newest values and the heartbeat, and pass changed configurations down."""
+        """Write newest values and the heartbeat."""
         while True:
             try:
-                boxes = await call_in(self._calls, self._write_house)
-                self._reconfigure(boxes)
+                await call_in(self._calls, self._write_house)
             except Unavailable as error:
                 self._log.warning("the store is away", reason=str(error))
             await asyncio.sleep(_HOUSEKEEPING_S)
 
-    def _write_house(self) -> list[Box]:
+    async def _pass_configurations(self) -> None:
+        """Tell boxes that were changed in the store."""
+        while True:
+            await asyncio.sleep(_CONFIGURATION_S)
+            try:
+                self._reconfigure(await call_in(self._calls, self._store.boxes.list))
+            except Unavailable as error:
+                self._log.warning("the store is away", reason=str(error))
+
+    def _write_house(self) -> None:
         now = self._clock.unix_ns()
         self._store.heartbeats.beat(Heartbeat(self._settings.ingest_id, "ingest", self._started_unix_ns, now))
         self._store.boxes.seen(self._recorder.take_seen())
-        return self._store.boxes.list()
 
     def _reconfigure(self, boxes: list[Box]) -> None:
         now = self._clock.unix_ns()

@@ -14,7 +14,7 @@ class IngestSettings(ServiceSettings):
     ingest_id: str = Field(
         "ingest-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site"
     )
-    ack_period_s: float = Field(2.0, ge=0.05, le=60, description="seconds between acknowledgements to a box")
+    ack_period_s: float = Field(5.0, ge=0.05, le=60, description="seconds between acknowledgements to a box")
     max_unacknowledged: int = Field(120, ge=1, le=10_000, description="frames a box may have under way")
     max_waiting_frames: int = Field(
         20_000, ge=100, description="frames held while the store is slow; when full, boxes are no longer read"

@@ -48,9 +48,17 @@ class Processes:
     def start(self, name: str, *arguments: str, program: str | None = None) -> None:
         """Start a program under a name; without arguments as the last time."""
         command = [sys.executable, "-m", MODULES[program or name], *arguments] if arguments else self._commands[name]
+        self.start_command(name, command)
+
+    def start_command(self, name: str, command: list[str]) -> None:
+        """Start any command under a name."""
         self._commands[name] = command
         with self.log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def pid(self, name: str) -> int:
+        """Process id of a program."""
+        return self._running[name].pid
 
     def kill(self, name: str) -> None:
         """End a program as a power cut would (SIGKILL)."""
