@@ -58,10 +58,10 @@ class HalfCycles:
         return HalfCycles(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @staticmethod
-    def concatenate(first: "HalfCycles", second: "HalfCycles") -> "HalfCycles":
-        """Join two that follow each other."""
+    def concatenate(parts: "list[HalfCycles]") -> "HalfCycles":
+        """Join what follows each other, at least one part."""
         return HalfCycles(
-            *(np.concatenate([getattr(first, field.name), getattr(second, field.name)]) for field in fields(first))
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(HalfCycles))
         )
 
 
@@ -99,14 +99,16 @@ class CycleMeter:
     every : int
         Results are given when another `every` half cycles are complete, or a basic window if that is less: small blocks
         then cost little.
+    distortion : bool
+        Whether basic windows are measured, or only half cycles.
     """
 
-    def __init__(self, sample_rate_hz: float, nominal: Nominal, every: int) -> None:
+    def __init__(self, sample_rate_hz: float, nominal: Nominal, every: int, *, distortion: bool = True) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._every = min(every, 2 * nominal.cycles)
         self._window = 2 * nominal.cycles
         self._tracker = CycleTracker(sample_rate_hz, nominal)
-        self._distortion = DistortionMeter(sample_rate_hz, nominal.f_hz, nominal.cycles)
+        self._distortion = DistortionMeter(sample_rate_hz, nominal.f_hz, nominal.cycles) if distortion else None
         self._volts: VoltArray = np.empty(0)
         self._base = 0
         self._crossings = Crossings.empty()
@@ -195,6 +197,8 @@ class CycleMeter:
         windows = self._windows_done + 1 + np.arange(count)
         self._windows_done += count
         self._window_start = int(edges[-1])
+        if self._distortion is None:
+            return Measured(half_cycles, Distortion.empty(), np.empty(0, np.int64), np.empty(0, np.bool_))
         lost: BoolArray = np.any(
             self._crossings.lost[edges[0] + 1 : edges[-1] + 1].reshape(count, self._window), axis=1
         )

@@ -59,8 +59,11 @@ def half_cycle_series(segment: VoltageSegment, nominal: Nominal) -> HalfCycleSer
 def segment_windows(segment: VoltageSegment, nominal: Nominal, window_cycles: int = 0) -> Windows:
     """Return the feature windows of a record, as the box would have sent them."""
     extractor = FeatureExtractor(segment.sample_rate_hz, nominal, window_cycles)
-    first = extractor.feed(segment.volts, segment.start_unix_ns)
-    return Windows.concatenate([first, extractor.finish()])
+    parts = [
+        extractor.feed(segment.volts[begin:end], segment.start_unix_ns + round(begin * NS / segment.sample_rate_hz))
+        for begin, end in _blocks(segment)
+    ]
+    return Windows.concatenate([*parts, extractor.finish()])
 
 
 def sliding_rms(volts: VoltArray, length: float) -> VoltArray:
@@ -79,10 +82,16 @@ def sliding_rms(volts: VoltArray, length: float) -> VoltArray:
 
 
 def _half_cycles(segment: VoltageSegment, nominal: Nominal) -> HalfCycles:
-    meter = CycleMeter(segment.sample_rate_hz, nominal, 2 * nominal.cycles)
-    fed = meter.feed(segment.volts)
-    rest = meter.finish().half_cycles
-    return rest if fed is None else HalfCycles.concatenate(fed.half_cycles, rest)
+    meter = CycleMeter(segment.sample_rate_hz, nominal, 2 * nominal.cycles, distortion=False)
+    fed = [meter.feed(segment.volts[begin:end]) for begin, end in _blocks(segment)]
+    parts = [*(part for part in fed if part is not None), meter.finish()]
+    return HalfCycles.concatenate([part.half_cycles for part in parts])
+
+
+def _blocks(segment: VoltageSegment) -> list[tuple[int, int]]:
+    """Cut a record into blocks of a second [sample]: they fit the processor's cache, an hour at once does not."""
+    block = round(segment.sample_rate_hz)
+    return [(begin, begin + block) for begin in range(0, len(segment.volts), block)]
 
 
 def _times(segment: VoltageSegment, position: VoltArray) -> TimeArray:

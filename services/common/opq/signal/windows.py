@@ -78,7 +78,7 @@ class WindowFormer:
         """Take what a stretch gave and return the windows that became complete."""
         half_cycles = measured.half_cycles
         if self._waiting is not None:
-            half_cycles = HalfCycles.concatenate(self._waiting, half_cycles)
+            half_cycles = HalfCycles.concatenate([self._waiting, half_cycles])
         self._add_rows(measured)
         return self._form(half_cycles, len(half_cycles) // self._half_cycles_per_window, self._half_cycles_per_window)
 

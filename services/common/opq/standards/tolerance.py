@@ -170,14 +170,16 @@ class _Judge:
 
     def _beyond(self, levels: list[Level]) -> dict[Level, RunArray]:
         """Find the (r, 2) begins and ends [sample] of times certainly beyond each level within the cycle, sorted."""
+        beyond = {level: np.empty((0, 2), np.intp) for level in levels}
+        highest = max(self._segment.volts.max(), -self._segment.volts.min()) / self._peak_v
+        reached = [level for level in levels if highest > level.pu + ON_LINE_PU]
+        if not reached:
+            return beyond
         instantaneous = np.abs(self._segment.volts) / self._peak_v
-        beyond = {}
-        for level in levels:
+        half_cycle = sliding_rms(instantaneous, self._half_cycle) * math.sqrt(2)
+        for level in reached:
             limit = level.pu + ON_LINE_PU
-            runs = runs_beyond(instantaneous, limit, limit)
-            if runs:
-                half_cycle = sliding_rms(instantaneous, self._half_cycle) * math.sqrt(2)
-                runs += self._narrowed(runs_beyond(half_cycle, limit, limit))
+            runs = runs_beyond(instantaneous, limit, limit) + self._narrowed(runs_beyond(half_cycle, limit, limit))
             beyond[level] = np.array(sorted((run.start, run.stop) for run in runs), np.intp).reshape(-1, 2)
         return beyond
 
