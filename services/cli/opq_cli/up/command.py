@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,11 +147,11 @@ class _Site:
     async def _simulate(self, store: Store) -> Scenario:
         """Enrol the simulated boxes and start them; the scenario begins when they have had a moment to connect."""
         options = self._options
-        make = quiet_scenario if options.quiet else demo_scenario
+        make = quiet_scenario if options.quiet or not options.boxes else demo_scenario
         start = self._clock.unix_ns() + seconds_ns(_FIRST_SECOND_S)
         scenario = make(options.boxes, start, options.nominal)
         if not scenario.boxes:
-            return replace(scenario, disturbances=())
+            return scenario
         for box in scenario.boxes:
             store.boxes.put(box)
         path = options.data_dir / "scenario.json"

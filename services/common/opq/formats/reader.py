@@ -1,0 +1,60 @@
+"""Reads a recording of any known format."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from opq.errors import InvalidInput, check_option
+from opq.formats.comtrade_file import read_comtrade
+from opq.formats.csv_file import read_csv
+from opq.formats.raw16 import read_raw16
+from opq.formats.recording import Recording
+from opq.formats.sound_file import read_sound
+
+_READERS: dict[str, Callable[[Path, float | None], Recording]] = {
+    "raw16": read_raw16,
+    "wav": read_sound,
+    "flac": read_sound,
+    "csv": read_csv,
+    "comtrade": read_comtrade,
+}
+_SUFFIXES = {
+    ".raw": "raw16",
+    ".i16": "raw16",
+    ".bin": "raw16",
+    ".wav": "wav",
+    ".flac": "flac",
+    ".csv": "csv",
+    ".cfg": "comtrade",
+    ".cff": "comtrade",
+    ".dat": "comtrade",
+}
+FORMATS = ("auto", *_READERS)
+
+
+def read_recording(path: Path, form: str = "auto", sample_rate_hz: float | None = None) -> Recording:
+    """Read a recording.
+
+    Parameters
+    ----------
+    form : str
+        One of `FORMATS`; ``auto`` goes by the ending of the name.
+    sample_rate_hz : float, optional
+        Samples per second [Hz], for files that do not say.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing, of unknown or another form, or damaged beyond use; names the line or byte.
+    """
+    check_option("format", form, FORMATS)
+    if not path.is_file():
+        raise InvalidInput(f"{path}: no such file")
+    if form == "auto":
+        suffix = path.suffix.lower()
+        if suffix not in _SUFFIXES:
+            endings = ", ".join(sorted(_SUFFIXES))
+            raise InvalidInput(
+                f"{path}: cannot tell the format from the ending {suffix!r} (known: {endings}); give --format"
+            )
+        form = _SUFFIXES[suffix]
+    return _READERS[form](path, sample_rate_hz)
