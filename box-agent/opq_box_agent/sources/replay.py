@@ -87,11 +87,16 @@ def _in_volts(recording: Recording, channel: Channel, settings: BoxSettings) -> 
 
 
 def _undisturbed(recording: Recording, channel: Channel, f_hz: float) -> float:
-    """Rms of the undisturbed voltage: the median over the cycles of the first second, in the channel's unit."""
-    cycle = round(recording.sample_rate_hz / f_hz)
+    """Rms of the undisturbed voltage: the median of Urms(1/2) over the first second, in the channel's unit."""
+    cycle = recording.sample_rate_hz / f_hz
     first = channel.samples[: round(recording.sample_rate_hz * _REFERENCE_S)]
-    cycles = first[: len(first) // cycle * cycle].reshape(-1, cycle)
-    level = float(np.median(np.sqrt((cycles**2).mean(axis=1)))) if len(cycles) else 0.0
+    squares = np.concatenate([[0.0], np.cumsum(first**2)])
+    edges = np.rint(np.arange(0, len(first) + 1, cycle / 2)).astype(int)
+    level = (
+        float(np.sqrt(np.median((squares[edges[2:]] - squares[edges[:-2]]) / (edges[2:] - edges[:-2]))))
+        if len(edges) > 2
+        else 0.0
+    )
     if not level > 0:
         raise InvalidInput(
             f"{recording.source}: no voltage in the first second of channel {channel.name!r} to scale by"
