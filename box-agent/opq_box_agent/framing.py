@@ -11,6 +11,8 @@ from opq.signal.extractor import FeatureExtractor
 from opq_box_agent.sources.source import SampleBlock, Source
 
 MAX_WINDOWS = 100
+_CLOCK_STEP_NS = NS
+"""A block that begins this long before the end of the last one comes from a clock that was set back."""
 
 
 class Framer:
@@ -19,31 +21,46 @@ class Framer:
     def __init__(self, source: Source, nominal: Nominal, window_cycles: int = 0) -> None:
         self._source, self._nominal = source, nominal
         self._extractor = FeatureExtractor(source.sample_rate_hz, nominal, window_cycles)
+        self._window_cycles = window_cycles
         self._held: list[Windows] = []
+        self._end_unix_ns = 0
 
     def set_window_cycles(self, window_cycles: int) -> None:
         """Measure in windows of another length from the next block on."""
+        self._window_cycles = window_cycles
         self._extractor = FeatureExtractor(self._source.sample_rate_hz, self._nominal, window_cycles)
 
     def feed(self, block: SampleBlock) -> list[Windows]:
-        """Take samples; return the frames that are now whole, oldest first."""
+        """Take samples; return the frames that are now whole, oldest first.
+
+        When the clock was set back, measuring begins anew at the new time, and what was held is a frame of its own.
+        """
+        before = self.flush() if block.start_unix_ns < self._end_unix_ns - _CLOCK_STEP_NS else []
+        self._end_unix_ns = block.start_unix_ns + round(len(block.counts) * NS / self._source.sample_rate_hz)
         volts = block.counts.astype(np.float64) * self._source.volts_per_count
         clipped = np.abs(block.counts.astype(np.int32)) >= self._source.clip_counts
         windows = self._extractor.feed(volts, block.start_unix_ns, clipped)
         if not len(windows):
-            return []
+            return before
         held = Windows.concatenate([*self._held, windows])
-        second = held.start_unix_ns // NS
-        cuts = [0, *(np.flatnonzero(np.diff(second)) + 1), len(held)]
-        groups = [held[low:high] for low, high in pairwise(cuts)]
+        groups = _by_second(held)
         self._held = [groups[-1]]
-        return [part for group in groups[:-1] for part in _parts(group)]
+        return before + [part for group in groups[:-1] for part in _parts(group)]
 
     def flush(self) -> list[Windows]:
-        """Return what is held back, as frames."""
-        held = Windows.concatenate(self._held)
+        """End the stretch of samples: return all that is held back, as frames, and begin anew."""
+        held = Windows.concatenate([*self._held, self._extractor.finish()])
         self._held = []
-        return _parts(held) if len(held) else []
+        self.set_window_cycles(self._window_cycles)
+        return [part for group in _by_second(held) for part in _parts(group)]
+
+
+def _by_second(windows: Windows) -> list[Windows]:
+    """Cut windows where the second of their start changes."""
+    if not len(windows):
+        return []
+    cuts = [0, *(np.flatnonzero(np.diff(windows.start_unix_ns // NS)) + 1), len(windows)]
+    return [windows[low:high] for low, high in pairwise(cuts)]
 
 
 def _parts(group: Windows) -> list[Windows]:

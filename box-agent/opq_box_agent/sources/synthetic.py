@@ -19,15 +19,14 @@ _FULL_SCALE_PU = 1.9
 
 
 class SyntheticSource:
-    """Samples of a scenario, from now on, at `speed` times real time.
+    """Samples of a scenario, each as soon as it is past.
 
     Parameters
     ----------
     from_unix_ns : int, optional
-        Time of the first sample; by default the clock's now. With one in the past the source runs ahead of real
-        time until it has caught up if `speed` is more than 1.
+        Time of the first sample; by default the clock's now.
     speed : float
-        Scenario seconds per second of the clock.
+        How much faster than real time the past is made up; samples of the future are never given.
     """
 
     def __init__(
@@ -49,11 +48,12 @@ class SyntheticSource:
         PowerLost
             At an outage of the box.
         """
-        began = self._clock.monotonic_ns()
+        began, began_unix = self._clock.monotonic_ns(), self._clock.unix_ns()
         index = -((self._scenario.start_unix_ns - self._from) * SAMPLE_RATE_HZ // NS)
         first = index
         while not self._scenario.outage_at(self._box_id, self._waveform.unix_ns(index + _BLOCK)):
-            due = began + (index + _BLOCK - first) * NS / SAMPLE_RATE_HZ / self._speed
+            made_up = began + (index + _BLOCK - first) * NS / SAMPLE_RATE_HZ / self._speed
+            due = max(made_up, began + self._waveform.unix_ns(index + _BLOCK) - began_unix)
             await asyncio.sleep(max(0.0, (due - self._clock.monotonic_ns()) / NS))
             volts = self._waveform.volts(index, _BLOCK)
             counts = np.clip(np.rint(volts / self.volts_per_count), -32768, 32767).astype(np.int16)

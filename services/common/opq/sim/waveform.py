@@ -80,7 +80,8 @@ class BoxWaveform:
             gate = self._gate(where, item, _EDGE_S)
             factor = factor * (1 + gate * (item.level / self._level - 1))
         peak = np.sqrt(2) * self._nominal.u_din_v
-        return peak * factor * wave + self._nominal.u_din_v * _NOISE_PU * self._noise_at(first, count)
+        volts: VoltArray = peak * factor * wave + self._nominal.u_din_v * _NOISE_PU * self._noise_at(first, count)
+        return volts
 
     def _within(self, at: VoltArray) -> VoltArray:
         """Time inside the current repetition of the disturbances."""

@@ -47,7 +47,8 @@ class Outage(Plugin[OutageConfig]):
     def _look(self, context: TickContext, box: Box, status: BoxStatus, lasting: Finding | None) -> Finding | None:
         """Say what is new of a box: nothing, an outage, what is learned of one, or its end."""
         now = context.now_unix_ns
-        heard = max(status.last_frame_unix_ns, context.ingest_up_since_unix_ns)
+        reconnected = status.connected_unix_ns if status.connected else 0
+        heard = max(status.last_frame_unix_ns, context.ingest_up_since_unix_ns, reconnected)
         silent = now - heard > self._silence_ns
         if lasting is None:
             return self._lasting(box, status, status.last_frame_unix_ns, now, None) if silent else None

@@ -1,0 +1,82 @@
+"""Frames are the windows that began in one second of UTC; clocks that are set back lose nothing."""
+
+import numpy as np
+import pytest
+
+from opq.clock import NS, SystemClock
+from opq.model.boxes import Nominal
+from opq.model.features import TimeSource, WindowFlag, Windows
+from opq_box_agent.framing import Framer
+from opq_box_agent.sources.replay import ReplaySource
+from opq_box_agent.sources.source import SampleBlock
+
+RATE = 12_000
+T0 = 1_760_000_000 * NS + 300_000_000
+
+
+def sine(seconds: float) -> np.ndarray:
+    return 120 * np.sqrt(2) * np.sin(2 * np.pi * 60 * np.arange(round(seconds * RATE)) / RATE)
+
+
+class Fed:
+    """A framer fed with a quiet supply in 200-ms blocks."""
+
+    def __init__(self, window_cycles: int = 0) -> None:
+        self.source = ReplaySource(sine(1), RATE, SystemClock())
+        self.framer = Framer(self.source, Nominal(120, 60), window_cycles)
+        self.frames: list[Windows] = []
+
+    def feed(self, start_ns: int, seconds: float) -> None:
+        counts = np.rint(sine(seconds) / self.source.volts_per_count).astype(np.int16)
+        for at in range(0, len(counts), 2400):
+            block = SampleBlock(start_ns + at * NS // RATE, counts[at : at + 2400], TimeSource.FREE, 0)
+            self.frames += self.framer.feed(block)
+
+
+def test_each_frame_holds_the_windows_that_began_in_one_second_and_none_is_missing() -> None:
+    fed = Fed()
+    fed.feed(T0, 10)
+    frames = fed.frames + fed.framer.flush()
+    for frame in frames:
+        assert len(set((frame.start_unix_ns // NS).tolist())) == 1
+    whole = Windows.concatenate(frames)
+    ends = whole.start_unix_ns[:-1] + whole.duration_ns[:-1]
+    assert np.abs(whole.start_unix_ns[1:] - ends).max() <= 2
+    assert sum(len(frame) for frame in frames) >= 48
+    assert [len(frame) for frame in frames[1:-1]].count(5) >= 7
+
+
+@pytest.mark.parametrize(("cycles", "per_second"), [(1, 60), (3, 20), (12, 5), (60, 1)])
+def test_windows_from_one_cycle_on_fit_in_frames(cycles: int, per_second: int) -> None:
+    fed = Fed(cycles)
+    fed.feed(T0, 5)
+    assert len(fed.frames[2]) == pytest.approx(per_second, abs=1)
+
+
+def test_the_length_of_windows_can_be_changed_while_it_measures() -> None:
+    fed = Fed()
+    fed.feed(T0, 3)
+    fed.framer.set_window_cycles(1)
+    before = len(fed.frames)
+    fed.feed(T0 + 3 * NS, 4)
+    assert len(fed.frames[before]) <= 6
+    assert len(fed.frames[-1]) > 50
+
+
+def test_a_clock_set_back_by_an_hour_loses_nothing() -> None:
+    fed = Fed()
+    fed.feed(T0, 5)
+    fed.feed(T0 + 5 * NS - 3600 * NS, 5)
+    frames = fed.frames + fed.framer.flush()
+    measured = sum(int(frame.duration_ns.sum()) for frame in frames) / NS
+    assert measured > 9.4
+    starts = [int(frame.start_unix_ns[0]) for frame in frames]
+    assert len(set(starts)) == len(starts)
+
+
+def test_samples_at_the_end_of_the_range_are_flagged_as_clipped() -> None:
+    fed = Fed()
+    fed.source.volts_per_count = 150 / 32767
+    counts = np.clip(np.rint(sine(3) / fed.source.volts_per_count), -32768, 32767).astype(np.int16)
+    frames = fed.framer.feed(SampleBlock(T0, counts, TimeSource.FREE, 0))
+    assert all(flag & WindowFlag.CLIPPED for frame in frames for flag in frame.flags.tolist())
