@@ -144,7 +144,8 @@ class Agent:
         )
         self.session.connected()
         uploader = Uploader(self._config.box_id, self._source, self.ring, channel, self._clock)
-        call = connect(self._outgoing())
+        closed = asyncio.Event()
+        call = connect(self._outgoing(closed))
         greeted = False
         try:
             while True:
@@ -161,6 +162,7 @@ class Agent:
         except (grpc.aio.AioRpcError, TimeoutError) as error:
             self._link_lost(error, greeted)
         finally:
+            closed.set()
             call.cancel()
             self.session.disconnected()
             self._wake.set()
@@ -178,9 +180,10 @@ class Agent:
         elif greeted:
             self._log.warning("connection lost", reason=detail)
 
-    async def _outgoing(self) -> AsyncIterator[bytes]:
+    async def _outgoing(self, closed: asyncio.Event) -> AsyncIterator[bytes]:
+        """Yield what goes up one connection; gRPC may still ask after it was closed, and must then get nothing."""
         session = self.session
-        while True:
+        while not closed.is_set():
             self._wake.clear()
             message = session.next_message(self._clock.monotonic_ns())
             if message is not None:

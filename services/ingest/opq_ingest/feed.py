@@ -25,6 +25,31 @@ _IN_FLIGHT_NS = 10 * NS
 """What was handed to a stream this long before it broke may not have arrived."""
 
 
+class _Stream:
+    """What goes up one Feed stream. gRPC may still ask after it ended, and must then get nothing."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._open = True
+
+    def send(self, data: bytes) -> None:
+        self.waiting.append(data)
+        self._wake.set()
+
+    def close(self) -> None:
+        self._open = False
+        self._wake.set()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        while self._open:
+            if self.waiting:
+                yield self.waiting.popleft()
+                continue
+            self._wake.clear()
+            await self._wake.wait()
+
+
 class MakaiFeed:
     """Keeps one Feed stream up and hands what comes down to `on_down`."""
 
@@ -39,23 +64,21 @@ class MakaiFeed:
         self._ingest_id, self._target = ingest_id, target
         self._connected_boxes, self._on_down, self._clock = connected_boxes, on_down, clock
         self._log = structlog.get_logger()
-        self._up: deque[bytes] = deque()
-        self._wake = asyncio.Event()
-        self._linked = False
+        self._stream: _Stream | None = None
         self._missed_from = 0
         self._recent: deque[tuple[int, int]] = deque()
 
     def frames(self, frames: Sequence[tuple[BoxId, bytes, int]]) -> None:
         """Forward stored frames: box, encoded frame, start [ns]."""
         oldest = min(start for _, _, start in frames)
-        if not self._linked or len(self._up) >= _MAX_WAITING_BATCHES:
+        if self._stream is None or len(self._stream.waiting) >= _MAX_WAITING_BATCHES:
             self._missed_from = min(self._missed_from or oldest, oldest)
-            # A stream with a hole in it must greet again, or Makai would not know of the hole.
-            self._linked = False
-            self._wake.set()
+            if self._stream is not None:
+                # A stream with a hole in it must greet again, or Makai would not know of the hole.
+                self._stream.close()
             return
         batch = FrameBatchTwin(frames=[BoxFrameTwin(box_id=box_id, frame=data) for box_id, data, _ in frames])
-        self._send(FeedUpTwin(frames=batch).SerializeToString())
+        self._stream.send(FeedUpTwin(frames=batch).SerializeToString())
         now = self._clock.monotonic_ns()
         self._recent.append((now, oldest))
         while self._recent[0][0] < now - _IN_FLIGHT_NS:
@@ -78,16 +101,18 @@ class MakaiFeed:
                 response_deserializer=makai_pb2.FeedDown.FromString,
             )
             while True:
-                await self._stream(feed)
+                await self._hold(feed)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _stream(self, feed: grpc.aio.StreamStreamMultiCallable) -> None:
+    async def _hold(self, feed: grpc.aio.StreamStreamMultiCallable) -> None:
+        """Open a stream, greet, and pass on what comes down until it breaks."""
+        missed, stream = self._missed_from, _Stream()
         hello = makai_pb2.FeedHello(
-            ingest_id=self._ingest_id, missed_from_unix_ns=self._missed_from, box_ids=list(self._connected_boxes())
+            ingest_id=self._ingest_id, missed_from_unix_ns=missed, box_ids=list(self._connected_boxes())
         )
-        self._up = deque([makai_pb2.FeedUp(hello=hello).SerializeToString()])
-        missed, self._linked = self._missed_from, True
-        call = feed(self._outgoing())
+        stream.send(makai_pb2.FeedUp(hello=hello).SerializeToString())
+        self._stream = stream
+        call = feed(stream.messages())
         try:
             await call.wait_for_connection()
             self._log.info("linked to makai", target=self._target, missed_from_unix_ns=missed)
@@ -97,29 +122,17 @@ class MakaiFeed:
         except grpc.aio.AioRpcError as error:
             self._log.debug("makai is away", reason=error.details())
         finally:
+            stream.close()
             call.cancel()
+            self._stream = None
             self._note_unsent(missed)
 
     def _note_unsent(self, missed: int) -> None:
-        """What still waited or was under way is lost to this stream; the hole begins with it."""
-        self._linked = False
+        """What still waited or was under way is lost to the stream; the hole begins with it."""
         starts = [start for start in (missed, self._missed_from, *(start for _, start in self._recent)) if start]
         self._missed_from = min(starts, default=0)
         self._recent.clear()
-        self._up.clear()
-
-    async def _outgoing(self) -> AsyncIterator[bytes]:
-        while self._linked:
-            if self._up:
-                yield self._up.popleft()
-                continue
-            self._wake.clear()
-            await self._wake.wait()
 
     def _say(self, message: makai_pb2.FeedUp) -> None:
-        if self._linked:
-            self._send(message.SerializeToString())
-
-    def _send(self, data: bytes) -> None:
-        self._up.append(data)
-        self._wake.set()
+        if self._stream is not None:
+            self._stream.send(message.SerializeToString())
