@@ -78,7 +78,9 @@ async def test_ten_minutes_without_network_are_made_up_completely_while_live_dat
         assert len(behind) > 10, "back-fill took a while, or this shows nothing"
         assert sorted(behind)[len(behind) // 2] < 2, "live data flowed meanwhile"
         newest = max(agent.spool.sequences)
-        await until(lambda: min(agent.spool.sequences, default=newest + 1) > newest, "everything until now is acknowledged", 20)
+        await until(
+            lambda: min(agent.spool.sequences, default=newest + 1) > newest, "everything until now is acknowledged", 20
+        )
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,146 @@
+"""What an agent answers when it is asked for waveform: the past, the future, what is partly and what is wholly gone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opq.clock import NS, SystemClock
+from opq.codec import decode
+from opq.ids import AcquisitionId, BoxId, EventId
+from opq.model.boxes import Nominal
+from opq.model.events import Acquisition
+from opq.rpc.channels import MAX_BOX_MESSAGE_BYTES, Server
+from opq.sim.scenario import quiet_scenario
+from opq.store import Store, open_store
+from opq.v1 import makai_pb2
+from opq_box_agent.agent import Agent, AgentConfig
+from opq_box_agent.sources.synthetic import SyntheticSource
+from opq_ingest.server import Ingest
+from opq_ingest.settings import IngestSettings
+
+BOX = BoxId("sim-01")
+
+
+class Asked:
+    """A running agent and ingest, asked as Makai would ask."""
+
+    def __init__(self, ingest: Ingest, store: Store, agent: Agent) -> None:
+        self.ingest, self.store, self.agent = ingest, store, agent
+        self.updates: list[makai_pb2.AcquisitionUpdate] = []
+        ingest.feed.acquisition = self.updates.append  # type: ignore[method-assign]
+        ingest._uploads._announce = self.updates.append
+
+    def ask(self, name: str, start_ns: int, end_ns: int) -> None:
+        self.store.acquisitions.put(Acquisition(AcquisitionId(name), EventId("e"), BOX, start_ns, end_ns))
+        request = makai_pb2.AcquisitionRequest(
+            box_id=BOX, acquisition_id=name, start_unix_ns=start_ns, end_unix_ns=end_ns
+        )
+        self.ingest._on_down(makai_pb2.FeedDown(request=request))
+
+    async def answer(self, name: str, timeout_s: float = 15) -> makai_pb2.AcquisitionUpdate:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for update in self.updates:
+                if update.acquisition_id == name:
+                    return update
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no answer to {name}")
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
+    store = open_store(f"sqlite:{tmp_path / 'store'}")
+    clock = SystemClock()
+    begin = clock.unix_ns() - 40 * NS
+    scenario = quiet_scenario(1, begin, Nominal(120, 60))
+    store.boxes.put(scenario.boxes[0])
+    ingest = Ingest(IngestSettings(makai="127.0.0.1:1", ack_period_s=0.2), store, clock)
+    server = Server(MAX_BOX_MESSAGE_BYTES)
+    server.grpc.add_generic_rpc_handlers((ingest.handlers(),))
+    address = await server.start("127.0.0.1:0", [])
+    stop = asyncio.Event()
+    serving = asyncio.create_task(ingest.run(stop))
+    source = SyntheticSource(scenario, BOX, clock, from_unix_ns=begin, speed=100)
+    agent = Agent(AgentConfig(BOX, Nominal(120, 60), address, tmp_path / "box", ring_s=20), source, clock)
+    running = asyncio.create_task(agent.run())
+    while not (agent.ring.newest_unix_ns > clock.unix_ns() - NS and ingest._sessions):
+        await asyncio.sleep(0.05)
+    yield Asked(ingest, store, agent)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    stop.set()
+    await serving
+    await server.stop(0)
+    store.close()
+
+
+async def test_the_past_comes_back_to_the_sample_with_its_times(asked: Asked) -> None:
+    start = time.time_ns() - 10 * NS
+    asked.ask("past", start, start + 3 * NS)
+    update = await asked.answer("past")
+    assert update.stored_bytes > 0
+    info = asked.store.waveforms.info(AcquisitionId("past"))
+    assert info is not None
+    assert (info.samples, info.missing) == (36_000, "")
+    assert 0 <= info.start_unix_ns - start <= NS // 12_000 + 1
+    volts = decode(asked.store.waveforms.data(AcquisitionId("past"))) * info.volts_per_count
+    assert np.sqrt((volts**2).mean()) == pytest.approx(120, rel=0.02)
+
+
+async def test_an_interval_that_ends_in_the_future_is_waited_for(asked: Asked) -> None:
+    end = time.time_ns() + 2 * NS
+    asked.ask("future", end - 3 * NS, end)
+    update = await asked.answer("future")
+    assert time.time_ns() >= end
+    assert update.stored_bytes > 0
+    info = asked.store.waveforms.info(AcquisitionId("future"))
+    assert info is not None
+    assert (info.samples, info.missing) == (36_000, "")
+
+
+async def test_what_is_partly_gone_comes_as_far_as_it_is_there_and_says_what_is_missing(asked: Asked) -> None:
+    start = time.time_ns() - 30 * NS
+    asked.ask("partly", start, start + 20 * NS)
+    await asked.answer("partly")
+    info = asked.store.waveforms.info(AcquisitionId("partly"))
+    assert info is not None
+    assert 0 < info.samples < 20 * 12_000
+    assert info.missing.startswith("no samples from 0.000 s to ")
+
+
+async def test_what_is_wholly_gone_is_refused_with_the_reason(asked: Asked) -> None:
+    start = time.time_ns() - 600 * NS
+    asked.ask("gone", start, start + NS)
+    update = await asked.answer("gone")
+    assert "before the oldest sample kept" in update.problem.message
+
+
+async def test_a_senseless_interval_is_refused(asked: Asked) -> None:
+    now = time.time_ns()
+    asked.ask("senseless", now, now - NS)
+    assert "must be positive" in (await asked.answer("senseless")).problem.message
+
+
+async def test_a_box_that_is_not_connected_is_said_to_be_so(asked: Asked) -> None:
+    request = makai_pb2.AcquisitionRequest(box_id="sim-99", acquisition_id="nobody", start_unix_ns=1, end_unix_ns=2)
+    asked.ingest._on_down(makai_pb2.FeedDown(request=request))
+    assert (await asked.answer("nobody")).problem.message == "the box is not connected"
+
+
+async def test_the_length_of_windows_is_changed_from_the_store_while_the_box_runs(asked: Asked) -> None:
+    from dataclasses import replace
+
+    box = asked.store.boxes.get(BOX)
+    assert box is not None
+    asked.store.boxes.put(replace(box, window_cycles=1))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        latest = asked.store.measurements.latest(BOX)
+        if latest is not None and latest.windows >= 50:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError("the box still measures in windows of twelve cycles")
