@@ -43,7 +43,7 @@ class EventContext:
     event: Event
     records: tuple[BoxRecord, ...]
     previous: tuple[Incident, ...] = ()
-    """This plugin's incidents of the event that this one continues, that were still lasting at its end."""
+    """What this plugin found to reach the end of the event that this one continues, as it was found there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

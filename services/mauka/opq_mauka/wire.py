@@ -3,6 +3,7 @@
 The objects are the dataclasses of `opq.model`; pydantic writes and checks them.
 """
 
+import re
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +12,9 @@ from opq.errors import InvalidInput
 from opq.model.boxes import Box, BoxStatus
 from opq.model.events import Event, EventBox
 from opq.model.incidents import Finding, Incident
+
+NAME = re.compile(r"[a-z0-9_]{1,63}")
+"""What a plugin may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ _FINDINGS = TypeAdapter(list[Finding])
 
 
 def findings_json(findings: list[Finding]) -> str:
-    """Write findings."""
-    return _FINDINGS.dump_json(findings).decode()
+    """Write findings; what is no finding, or has evidence that JSON cannot hold, raises."""
+    return _FINDINGS.dump_json(findings, warnings="error").decode()
 
 
 def parse_findings(text: str) -> list[Finding]:

@@ -8,12 +8,12 @@ from opq.codec import decode
 from opq.errors import NotFound
 from opq.ids import BoxId, EventId
 from opq.model.events import AcquisitionState
-from opq.model.incidents import Incident
 from opq.model.tasks import Task
 from opq.model.waveforms import WaveformInfo
 from opq.store import Store
 from opq.store.port import IncidentFilter
 from opq.v1 import mauka_pb2
+from opq_mauka.hub.lasting import lasting_at_end
 from opq_mauka.wire import EVENT_HEAD, TICK_HEAD, EventHead, RecordHead, TickBox, TickHead
 
 _PIECE_BYTES = 1 << 20
@@ -55,10 +55,7 @@ def event_context(store: Store, task: Task, event_id: EventId) -> LoadedContext:
         for part in store.events.boxes(event_id)
         if part.box_id in boxes
     )
-    previous: tuple[Incident, ...] = ()
-    if event.continues:
-        which = IncidentFilter(event_id=event.continues, plugin=task.plugin, open_only=True)
-        previous = tuple(store.incidents.list(which, _MAX_OPEN))
+    previous = lasting_at_end(store, task.plugin, event.continues) if event.continues else ()
     return LoadedContext(EVENT_HEAD.dump_json(EventHead(event, records, previous)).decode(), tuple(infos))
 
 

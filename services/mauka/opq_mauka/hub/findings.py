@@ -8,7 +8,7 @@ from opq.errors import InvalidInput
 from opq.ids import BoxId, EventId, IncidentId, new_id
 from opq.model.incidents import Finding, Incident
 from opq.store import Store
-from opq.store.port import IncidentFilter
+from opq_mauka.hub.lasting import keep_lasting, lasting_at_end, queue_followers
 
 MAX_FINDINGS = 1000
 
@@ -19,25 +19,27 @@ def store_event_findings(
     """Make findings all that a plugin says of an event; return how many incidents that are.
 
     A finding that began in an event that this one continues replaces the incident there, so that a disturbance
-    that outlasts an event stays one incident.
+    that outlasts an event stays one incident; what is not found to go on is again what it was there.
     """
     check_findings(store, findings)
     event = store.events.get(event_id)
-    before = (
-        store.incidents.list(IncidentFilter(event_id=event.continues, plugin=plugin))
-        if event and event.continues
-        else []
-    )
+    before = lasting_at_end(store, plugin, event.continues) if event and event.continues else ()
     earlier = {(incident.finding.box_id, incident.finding.start_unix_ns): incident for incident in before}
-    fresh: list[Incident] = []
+    continued, fresh = dict(earlier), []
     ordinals: dict[BoxId, int] = defaultdict(int)
     for finding in sorted(findings, key=lambda finding: (finding.box_id, finding.start_unix_ns)):
-        if continued := earlier.get((finding.box_id, finding.start_unix_ns)):
-            store.incidents.put(_incident(clock, plugin, version, continued.event_id, continued.ordinal, finding))
+        key = finding.box_id, finding.start_unix_ns
+        if key in earlier:
+            at = earlier[key]
+            continued[key] = _incident(clock, plugin, version, at.event_id, at.ordinal, finding)
             continue
         fresh.append(_incident(clock, plugin, version, event_id, str(ordinals[finding.box_id]), finding))
         ordinals[finding.box_id] += 1
+    for incident in continued.values():
+        store.incidents.put(incident)
     store.incidents.replace(plugin, event_id, fresh)
+    if event and keep_lasting(store, event, plugin, [*continued.values(), *fresh]):
+        queue_followers(store, event, plugin, clock.unix_ns())
     return len(findings)
 
 
@@ -45,8 +47,7 @@ def store_tick_findings(store: Store, clock: Clock, plugin: str, version: str, f
     """Store findings that no event carries; the same box and start is the same incident."""
     check_findings(store, findings)
     for finding in findings:
-        ordinal = f"{finding.incident_class.value}-{finding.start_unix_ns}"
-        store.incidents.put(_incident(clock, plugin, version, None, ordinal, finding))
+        store.incidents.put(_incident(clock, plugin, version, None, str(finding.start_unix_ns), finding))
     return len(findings)
 
 

@@ -14,7 +14,7 @@ import grpc
 import structlog
 
 from opq.clock import NS, Clock
-from opq.errors import InvalidInput, NotFound, OpqError, Unavailable
+from opq.errors import InvalidInput, NotFound, OpqError, Unavailable, check_option, check_range
 from opq.ids import TaskId
 from opq.model.services import Heartbeat
 from opq.model.tasks import DISPATCH, Task, TaskKind, event_task_id, tick_task_id
@@ -25,12 +25,14 @@ from opq.v1 import mauka_pb2, mauka_pb2_grpc
 from opq_mauka.hub.contexts import LoadedContext, event_context, tick_context, waveform_messages
 from opq_mauka.hub.findings import store_event_findings, store_tick_findings
 from opq_mauka.settings import HubSettings
-from opq_mauka.wire import parse_findings
+from opq_mauka.wire import NAME, parse_findings
 
 _POLL_S = 0.1
 _HOUSEKEEPING_S = 2.0
 _KEEP_DONE_NS = 24 * 3600 * NS
 _PLUGINS_KEY = "mauka/plugins"
+_MAX_TICK_PERIOD_S = 24 * 3600.0
+_LEAST_TICK_PERIOD_S = 0.1
 
 
 class _Worker:
@@ -41,7 +43,7 @@ class _Worker:
         self.plugins = {plugin.name: plugin for plugin in hello.plugins}
         self.credit = max(1, min(hello.credit, 64))
         self.tasks: dict[TaskId, Task] = {}
-        self.gone = asyncio.Event()
+        self.answered = asyncio.Event()
 
 
 class Hub(mauka_pb2_grpc.MaukaServiceServicer):
@@ -142,7 +144,7 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
             while not receiver.done():
                 task = await self._claim(worker)
                 if task is None:
-                    await asyncio.wait([receiver], timeout=_POLL_S)
+                    await self._wait(worker, receiver)
                     continue
                 async for down in self._messages(worker, task):
                     yield down
@@ -154,12 +156,19 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
                 await self._give_back(worker, task, "the worker went away")
             log.info("worker gone")
 
+    @staticmethod
+    async def _wait(worker: _Worker, receiver: asyncio.Task[None]) -> None:
+        """Wait a moment for tasks; less if the worker answers, and can take another, or goes away."""
+        worker.answered.clear()
+        answered = asyncio.create_task(worker.answered.wait())
+        await asyncio.wait([receiver, answered], timeout=_POLL_S)
+        answered.cancel()
+
     async def _hello(self, messages: AsyncIterator[mauka_pb2.WorkUp]) -> _Worker:
         first = await anext(aiter(messages), None)
         if first is None or not first.HasField("hello"):
             raise InvalidInput(f"first message: got {first and first.WhichOneof('kind')}, expected hello")
-        if not first.hello.plugins:
-            raise InvalidInput("hello: got no plugins, expected at least one")
+        _check_hello(first.hello)
         worker = _Worker(first.hello)
         await call_in(self._executor, self._register, worker)
         return worker
@@ -213,8 +222,16 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
             elif kind == "failed" and (task := worker.tasks.get(TaskId(up.failed.task_id))):
                 await self._give_back(worker, task, up.failed.error)
             elif kind == "alive" and up.alive.task_id in worker.tasks:
-                until = self._clock.unix_ns() + self._lease_ns
-                await call_in(self._executor, self._store.tasks.renew, TaskId(up.alive.task_id), worker.name, until)
+                await self._renew(worker, TaskId(up.alive.task_id))
+            worker.answered.set()
+
+    async def _renew(self, worker: _Worker, task_id: TaskId) -> None:
+        until = self._clock.unix_ns() + self._lease_ns
+        try:
+            await call_in(self._executor, self._store.tasks.renew, task_id, worker.name, until)
+        except Unavailable as error:
+            # The next sign of life tries again; there are three in a lease.
+            self._log.warning("the store is away", reason=str(error))
 
     async def _done(self, worker: _Worker, done: mauka_pb2.TaskDone) -> None:
         task = worker.tasks.get(TaskId(done.task_id))
@@ -257,3 +274,25 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
         except Unavailable as away:
             # The lease runs out by itself.
             self._log.warning("the store is away", reason=str(away))
+
+
+def _check_hello(hello: mauka_pb2.WorkerHello) -> None:
+    """Refuse what would harm others: plugins once registered are there for good.
+
+    Raises
+    ------
+    InvalidInput
+        Naming what was expected.
+    """
+    if not 1 <= len(hello.worker_id) <= 64:
+        raise InvalidInput(f"hello: worker_id: got {hello.worker_id[:80]!r}, expected 1 to 64 characters")
+    if not hello.plugins:
+        raise InvalidInput("hello: got no plugins, expected at least one")
+    for plugin in hello.plugins:
+        where = f"hello: plugin {plugin.name[:80]!r}"
+        if not NAME.fullmatch(plugin.name) or plugin.name == DISPATCH:
+            raise InvalidInput(f"{where}: expected a name of 1 to 63 of a-z, 0-9 and _ that is not {DISPATCH!r}")
+        for kind in plugin.kinds:
+            check_option(f"{where}: kinds", kind, [item.value for item in TaskKind])
+        if TaskKind.TICK.value in plugin.kinds:
+            check_range(f"{where}: tick_period_s", plugin.tick_period_s, _LEAST_TICK_PERIOD_S, _MAX_TICK_PERIOD_S, "s")

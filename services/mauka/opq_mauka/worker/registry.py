@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from opq.errors import InvalidInput, check_option
+from opq.model.tasks import DISPATCH
 from opq_mauka.sdk import Plugin
+from opq_mauka.wire import NAME
 
 GROUP = "opq.mauka.plugins"
 
@@ -20,7 +22,7 @@ def installed_plugins() -> dict[str, type[Plugin[Any]]]:
     Raises
     ------
     InvalidInput
-        If one does not load or two register one name.
+        If one does not load, is no plugin or has no fit name, or two register one name.
     """
     found: dict[str, type[Plugin[Any]]] = {}
     for entry in entry_points(group=GROUP):
@@ -28,6 +30,7 @@ def installed_plugins() -> dict[str, type[Plugin[Any]]]:
             plugin: type[Plugin[Any]] = entry.load()
         except Exception as error:
             raise InvalidInput(f"plugin {entry.name} ({entry.value}) does not load: {error}") from error
+        _check_plugin(plugin, f"plugin {entry.name} ({entry.value})")
         if plugin.name in found:
             raise InvalidInput(f"plugin {plugin.name}: two installed packages register this name")
         found[plugin.name] = plugin
@@ -46,11 +49,23 @@ def make_plugins(names: Sequence[str], config_path: str) -> dict[str, Plugin[Any
     chosen = [check_option("plugins", name, classes) for name in names] or sorted(classes)
     configs = _read_configs(config_path)
     for name in configs:
-        check_option(f"{config_path}", name, classes)
+        check_option(f"config: {config_path}", name, classes)
     return {name: _make(classes[name], configs.get(name, {})) for name in chosen}
 
 
+def _check_plugin(plugin: object, where: str) -> None:
+    if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
+        raise InvalidInput(f"{where} is no class derived from opq_mauka.sdk.Plugin")
+    name = getattr(plugin, "name", "")
+    if not NAME.fullmatch(name) or name == DISPATCH:
+        raise InvalidInput(f"{where}: name: got {name!r}, expected 1 to 63 of a-z, 0-9 and _, and not {DISPATCH!r}")
+
+
 def _make(plugin: type[Plugin[Any]], config: Any) -> Plugin[Any]:
+    if not isinstance(config, dict):
+        raise InvalidInput(
+            f"configuration of plugin {plugin.name}: got {type(config).__name__}, expected an object with a value per key"
+        )
     try:
         return plugin(plugin.config_class.model_validate(config))
     except ValidationError as error:

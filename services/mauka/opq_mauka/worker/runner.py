@@ -22,8 +22,14 @@ from opq_mauka.sdk import Plugin
 from opq_mauka.wire import findings_json
 from opq_mauka.worker.contexts import Assembly
 
-_CREDIT = 4
+_CREDIT = 1
+"""Tasks taken at once. A second one would wait behind the first, its lease running out, and pay for it with an attempt
+of its own when a plugin ends the worker."""
 _RETRY_S = 0.5
+_FAREWELL_S = 2.0
+"""How long the hub is given to take the last answer."""
+_MAX_ERROR_CHARACTERS = 16_384
+"""Of a traceback; the contract allows 64 KiB, and a character has up to four bytes. Its end says most."""
 
 
 class PluginHung(Exception):
@@ -55,19 +61,25 @@ class Worker:
     async def _connection(self, stub: Any, stop: asyncio.Event) -> None:
         up: asyncio.Queue[mauka_pb2.WorkUp | None] = asyncio.Queue()
         up.put_nowait(mauka_pb2.WorkUp(hello=self._hello()))
-        ready: asyncio.Queue[Assembly] = asyncio.Queue()
+        ready: asyncio.Queue[Assembly | None] = asyncio.Queue()
         call = stub.Work(_drain(up))
-        tasks = [asyncio.create_task(self._read(call, ready)), asyncio.create_task(self._work(ready, up))]
+        reading = asyncio.create_task(self._read(call, ready))
+        working = asyncio.create_task(self._work(ready, up))
         stopping = asyncio.create_task(stop.wait())
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
-                task.result()
+            await asyncio.wait([reading, working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            # Whether to stop or without a hub: there is one thread, and what it works on is finished first.
+            ready.put_nowait(None)
+            await working
+            up.put_nowait(None)
+            await asyncio.wait([reading], timeout=_FAREWELL_S)
+            if reading.done():
+                reading.result()
         except grpc.aio.AioRpcError as error:
             self._log.warning("hub lost", hub=self._hub, reason=error.details())
         finally:
-            up.put_nowait(None)
-            for task in (*tasks, stopping):
+            tasks = (reading, working, stopping)
+            for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             call.cancel()
@@ -84,7 +96,7 @@ class Worker:
         ]
         return mauka_pb2.WorkerHello(worker_id=self._worker_id, plugins=plugins, credit=_CREDIT)
 
-    async def _read(self, call: Any, ready: asyncio.Queue[Assembly]) -> None:
+    async def _read(self, call: Any, ready: asyncio.Queue[Assembly | None]) -> None:
         assemblies: dict[str, Assembly] = {}
         async for down in call:
             kind = down.WhichOneof("kind")
@@ -95,9 +107,8 @@ class Worker:
             elif kind == "ready":
                 ready.put_nowait(assemblies.pop(down.ready.task_id))
 
-    async def _work(self, ready: asyncio.Queue[Assembly], up: asyncio.Queue[mauka_pb2.WorkUp | None]) -> None:
-        while True:
-            assembly = await ready.get()
+    async def _work(self, ready: asyncio.Queue[Assembly | None], up: asyncio.Queue[mauka_pb2.WorkUp | None]) -> None:
+        while (assembly := await ready.get()) is not None:
             keep_alive = asyncio.create_task(_keep_alive(assembly.start, up))
             try:
                 up.put_nowait(await self._analyze(assembly))
@@ -107,19 +118,23 @@ class Worker:
     async def _analyze(self, assembly: Assembly) -> mauka_pb2.WorkUp:
         start = assembly.start
         plugin = self._plugins[start.plugin]
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop().run_in_executor(self._thread, _found, plugin, assembly)
+        await asyncio.wait([running], timeout=plugin.time_limit_s)
+        if not running.done():
+            raise PluginHung(f"plugin {plugin.name} took more than {plugin.time_limit_s:g} s on task {start.task_id}")
         try:
-            running = loop.run_in_executor(self._thread, lambda: list(plugin.analyze(assembly.context())))
-            findings = await asyncio.wait_for(asyncio.shield(running), plugin.time_limit_s)
-        except TimeoutError:
-            raise PluginHung(
-                f"plugin {plugin.name} took more than {plugin.time_limit_s:g} s on task {start.task_id}"
-            ) from None
-        except Exception:  # noqa: BLE001 - whatever a plugin raises is its task's failure, told to the hub
+            done = mauka_pb2.TaskDone(task_id=start.task_id, findings_json=running.result())
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a plugin raises is its task's failure, told to the hub
             error = traceback.format_exc()
             self._log.error("plugin failed", plugin=plugin.name, task_id=start.task_id, error=error)
-            return mauka_pb2.WorkUp(failed=mauka_pb2.TaskFailed(task_id=start.task_id, error=error))
-        return mauka_pb2.WorkUp(done=mauka_pb2.TaskDone(task_id=start.task_id, findings_json=findings_json(findings)))
+            failed = mauka_pb2.TaskFailed(task_id=start.task_id, error=error[-_MAX_ERROR_CHARACTERS:])
+            return mauka_pb2.WorkUp(failed=failed)
+        return mauka_pb2.WorkUp(done=done)
+
+
+def _found(plugin: Plugin[Any], assembly: Assembly) -> str:
+    """Run a plugin; in its thread, with the JSON of what it found, which may be impossible to write."""
+    return findings_json(list(plugin.analyze(assembly.context())))
 
 
 async def _keep_alive(start: mauka_pb2.TaskStart, up: asyncio.Queue[mauka_pb2.WorkUp | None]) -> None:
