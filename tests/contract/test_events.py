@@ -177,6 +177,16 @@ def test_an_acquisition_comes_back_and_is_replaced(store: Store) -> None:
     assert store.acquisitions.in_state(AcquisitionState.REQUESTED) == []
 
 
+def test_several_acquisitions_are_put_in_one_go_and_again_without_change(store: Store) -> None:
+    several = [samples.acquisition(name, state=AcquisitionState.MISSING) for name in ("x", "y", "z")]
+    store.acquisitions.put(samples.acquisition("x"))
+    store.acquisitions.put_all(several)
+    store.acquisitions.put_all(several)
+    store.acquisitions.put_all([])
+    assert store.acquisitions.in_state(AcquisitionState.MISSING) == several
+    assert store.acquisitions.in_state(AcquisitionState.REQUESTED) == []
+
+
 def test_acquisitions_of_an_event_come_by_box_and_start(store: Store) -> None:
     for acquisition_id, box_id, start in (("1", "b", 0), ("2", "a", 5), ("3", "a", 1), ("4", "b", -1)):
         store.acquisitions.put(samples.acquisition(acquisition_id, box_id=BoxId(box_id), start_unix_ns=T0 + start))

@@ -4,6 +4,7 @@
 
     OpqError
     |-- InvalidInput      what came is not what was expected; the same call fails again
+    |   |-- Malformed     a message that does not have the form of the contract
     |   |-- CorruptData   stored or received bytes do not check out (length, checksum, magic)
     |   `-- LimitExceeded a documented limit on size, rate, range or depth
     |-- NotFound          the named thing does not exist
@@ -24,6 +25,10 @@ class OpqError(Exception):
 
 class InvalidInput(OpqError, ValueError):
     """What came is not what was expected."""
+
+
+class Malformed(InvalidInput):
+    """A message that does not have the form of the contract."""
 
 
 class CorruptData(InvalidInput):

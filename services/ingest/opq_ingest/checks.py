@@ -1,7 +1,7 @@
 """What ingest refuses, and how it says so."""
 
 from opq.clock import DAY_NS, NS, iso
-from opq.errors import CorruptData, InvalidInput, LimitExceeded
+from opq.errors import CorruptData, InvalidInput, LimitExceeded, Malformed
 from opq.model.features import FeatureFrame
 from opq.v1 import box_pb2, problem_pb2
 
@@ -31,17 +31,18 @@ def check_time(frame: FeatureFrame, now_unix_ns: int) -> None:
         )
 
 
+_CODES: tuple[tuple[type[InvalidInput], problem_pb2.ProblemCode], ...] = (
+    (AbsurdTime, problem_pb2.PROBLEM_CODE_ABSURD_TIME),
+    (Malformed, problem_pb2.PROBLEM_CODE_MALFORMED),
+    (LimitExceeded, problem_pb2.PROBLEM_CODE_LIMIT),
+    (CorruptData, problem_pb2.PROBLEM_CODE_CHECKSUM),
+    (InvalidInput, problem_pb2.PROBLEM_CODE_OUT_OF_RANGE),
+)
+
+
 def problem_of(error: InvalidInput) -> problem_pb2.Problem:
     """Put an error into words for the wire."""
-    code = problem_pb2.PROBLEM_CODE_OUT_OF_RANGE
-    if isinstance(error, AbsurdTime):
-        code = problem_pb2.PROBLEM_CODE_ABSURD_TIME
-    elif isinstance(error, LimitExceeded):
-        code = problem_pb2.PROBLEM_CODE_LIMIT
-    elif isinstance(error, CorruptData):
-        code = problem_pb2.PROBLEM_CODE_CHECKSUM
-    elif "no opq.v1" in str(error) or "values, expected" in str(error):
-        code = problem_pb2.PROBLEM_CODE_MALFORMED
+    code = next(code for kind, code in _CODES if isinstance(error, kind))
     return problem_pb2.Problem(code=code, message=str(error)[:500])
 
 

@@ -15,7 +15,7 @@ from google.protobuf import message
 
 from opq import ids
 from opq.clock import Clock
-from opq.errors import InvalidInput, NotFound, OpqError, Unavailable
+from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus, Power
 from opq.model.features import TimeSource
@@ -26,7 +26,7 @@ from opq.rpc.threads import call_in
 from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
-from opq_ingest.checks import problem_of, rejection
+from opq_ingest.checks import rejection
 from opq_ingest.feed import MakaiFeed
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
@@ -150,7 +150,7 @@ class Ingest:
                     f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
                 )
         except message.DecodeError:
-            await _abort(context, InvalidInput("first message: these bytes are no opq.v1.BoxUp"))
+            await _abort(context, Malformed("first message: these bytes are no opq.v1.BoxUp"))
         except OpqError as error:
             await _abort(context, error)
         return box, up.hello
@@ -179,7 +179,7 @@ class Ingest:
             try:
                 up = BoxUpTwin.FromString(data)
             except message.DecodeError:
-                session.send(rejection(0, InvalidInput(f"message: {len(data)} bytes that are no opq.v1.BoxUp")))
+                session.send(rejection(0, Malformed(f"message: {len(data)} bytes that are no opq.v1.BoxUp")))
                 continue
             if up.frame:
                 self._waiting.append((session, Waiting(session.box_id, up.frame)))
@@ -359,6 +359,5 @@ async def _read_on(chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> None:
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:
     """End the call with the status that belongs to the error; never returns."""
     code = _STATUS_CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
-    detail = problem_of(error).message if isinstance(error, InvalidInput) else str(error)
-    await context.abort(code, detail)
+    await context.abort(code, str(error)[:500])
     raise AssertionError("abort raises")

@@ -159,8 +159,8 @@ class Makai:
 
     def _write(self, changes: Changes) -> None:
         """Write records before the tasks that rest on them."""
-        for acquisition in changes.acquisitions.values():
-            self._store.acquisitions.put(acquisition)
+        if changes.acquisitions:
+            self._store.acquisitions.put_all(list(changes.acquisitions.values()))
         if changes.boxes:
             self._store.events.put_boxes(list(changes.boxes.values()))
         for event in changes.events.values():

@@ -9,7 +9,7 @@ import numpy as np
 from google.protobuf import message
 
 from opq.clock import DAY_NS, NS
-from opq.errors import InvalidInput, LimitExceeded
+from opq.errors import InvalidInput, LimitExceeded, Malformed
 from opq.ids import BoxId
 from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, TimeSource, Windows, check_values
 from opq.rpc.twins import FrameTwin
@@ -61,7 +61,7 @@ def decode_frame(box_id: BoxId, data: bytes) -> FeatureFrame:
     try:
         twin = FrameTwin.FromString(data)
     except message.DecodeError as error:
-        raise InvalidInput(f"feature frame: {len(data)} bytes that are no opq.v1.FeatureFrame") from error
+        raise Malformed(f"feature frame: {len(data)} bytes that are no opq.v1.FeatureFrame") from error
     starts: bytes = twin.start_unix_ns
     count = len(starts) // 8
     if not 1 <= count <= MAX_WINDOWS:
@@ -70,7 +70,7 @@ def decode_frame(box_id: BoxId, data: bytes) -> FeatureFrame:
     joined = b"".join(columns)
     durations, flags = twin.duration_ns, twin.flags
     if len(joined) != 4 * count * len(FEATURES) or len(durations) != 8 * count or len(flags) != 4 * count:
-        raise InvalidInput(_uneven(twin, count))
+        raise Malformed(_uneven(twin, count))
     values = np.frombuffer(joined, "<f4").reshape(len(FEATURES), count).T
     windows = Windows(
         np.frombuffer(starts, "<i8"), np.frombuffer(durations, "<i8"), np.frombuffer(flags, "<u4"), values

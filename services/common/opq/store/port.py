@@ -170,6 +170,10 @@ class Acquisitions(Protocol):
         """Create or replace."""
         ...
 
+    def put_all(self, acquisitions: Sequence[Acquisition]) -> None:
+        """Create or replace several: as `put` for each, in one go."""
+        ...
+
     def get(self, acquisition_id: AcquisitionId) -> Acquisition | None:
         """Return one."""
         ...

@@ -70,6 +70,11 @@ class MongoAcquisitions:
         """See the port."""
         self._collection.replace({"_id": acquisition.acquisition_id}, to_document(acquisition))
 
+    def put_all(self, acquisitions: Sequence[Acquisition]) -> None:
+        """See the port."""
+        documents = {(item.acquisition_id,): to_document(item) for item in acquisitions}
+        self._collection.replace_many(documents, ("_id",))
+
     def get(self, acquisition_id: AcquisitionId) -> Acquisition | None:
         """See the port."""
         document = self._collection.find_one({"_id": acquisition_id})

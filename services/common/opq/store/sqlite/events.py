@@ -104,8 +104,15 @@ class SqliteAcquisitions:
 
     def put(self, acquisition: Acquisition) -> None:
         """See the port."""
+        self.put_all([acquisition])
+
+    def put_all(self, acquisitions: Sequence[Acquisition]) -> None:
+        """See the port."""
+        if not acquisitions:
+            return
+        rows = [_ACQUISITIONS.row(acquisition) for acquisition in acquisitions]
         with self._connections.writing() as db:
-            db.execute(_ACQUISITIONS.replace, _ACQUISITIONS.row(acquisition))
+            db.executemany(_ACQUISITIONS.replace, rows)
 
     def get(self, acquisition_id: AcquisitionId) -> Acquisition | None:
         """See the port."""
