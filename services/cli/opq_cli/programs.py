@@ -26,6 +26,7 @@ PROGRAMS = {
     "makai": Program("opq_makai", "makai", "Run a Makai process: triggers and events."),
     "hub": Program("opq_mauka.hub", "mauka", "Run the hub of Mauka: tasks and findings."),
     "worker": Program("opq_mauka.worker", "mauka", "Run a worker of Mauka: plugins."),
+    "plugin": Program("opq_mauka.develop", "mauka", "List, begin and try plugins of Mauka."),
     "view": Program("opq_view", "view", "Run the web pages."),
 }
 

@@ -37,6 +37,7 @@ _BATCH_S = 0.1
 """Frames are stored and forwarded in batches this long."""
 _MAX_BATCH = 2000
 _STORE_RETRY_S = 0.5
+_GREETING_S = 10.0
 _HOUSEKEEPING_S = 2.0
 _CONFIGURATION_S = 5.0
 """How soon a box that was changed in the store is told."""
@@ -140,7 +141,7 @@ class Ingest:
     async def _greet(self, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> tuple[Box, box_pb2.Hello]:
         """Read the greeting and find the box, or end the call saying what is wrong."""
         try:
-            first = await context.read()
+            first = await asyncio.wait_for(context.read(), _GREETING_S)
             up = box_pb2.BoxUp.FromString(first if isinstance(first, bytes) else b"")
             if not up.HasField("hello"):
                 raise InvalidInput(f"first message: got {up.WhichOneof('kind')}, expected hello")
@@ -149,6 +150,8 @@ class Ingest:
                 raise NotFound(
                     f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
                 )
+        except TimeoutError:
+            await _abort(context, InvalidInput(f"first message: got nothing within {_GREETING_S:g} s, expected hello"))
         except message.DecodeError:
             await _abort(context, Malformed("first message: these bytes are no opq.v1.BoxUp"))
         except OpqError as error:
