@@ -9,7 +9,7 @@ class IngestSettings(ServiceSettings):
     """Hold the sessions of boxes: check, store and forward what they send, carry requests down to them."""
 
     listen: str = Field("127.0.0.1:4500", description="address and port for boxes, HOST:PORT")
-    store: str = Field("sqlite:opq-data", description="where results live: sqlite:DIRECTORY or mongodb://...")
+    store: str = Field("sqlite:opq-data/store", description="where results live: sqlite:DIRECTORY or mongodb://...")
     makai: str = Field("127.0.0.1:4501", description="address and port of Makai, HOST:PORT")
     ingest_id: str = Field(
         "ingest-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site"

@@ -9,7 +9,7 @@ class MakaiSettings(ServiceSettings):
     """Watch all boxes of the grids and ask for waveforms where and when something happened."""
 
     listen: str = Field("127.0.0.1:4501", description="address and port for ingest, HOST:PORT")
-    store: str = Field("sqlite:opq-data", description="where results live: sqlite:DIRECTORY or mongodb://...")
+    store: str = Field("sqlite:opq-data/store", description="where results live: sqlite:DIRECTORY or mongodb://...")
     makai_id: str = Field(
         "makai-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site"
     )

@@ -9,7 +9,7 @@ class HubSettings(ServiceSettings):
     """Hand tasks to workers, store what they find."""
 
     listen: str = Field("127.0.0.1:4502", description="address and port for workers, HOST:PORT")
-    store: str = Field("sqlite:opq-data", description="where results live: sqlite:DIRECTORY or mongodb://...")
+    store: str = Field("sqlite:opq-data/store", description="where results live: sqlite:DIRECTORY or mongodb://...")
     hub_id: str = Field("hub-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site")
     lease_s: float = Field(
         15.0, ge=1, le=3600, description="a task whose worker is silent this long is given to another [s]"

@@ -68,7 +68,7 @@ def try_plugin(
     name: str,
     event: str = typer.Option(help="Event in the store."),
     config: str = typer.Option("", help="JSON file with a configuration per plugin name."),
-    store: str = typer.Option("sqlite:opq-data", envvar="OPQ_STORE", help="sqlite:DIRECTORY or mongodb://..."),
+    store: str = typer.Option("sqlite:opq-data/store", envvar="OPQ_STORE", help="sqlite:DIRECTORY or mongodb://..."),
 ) -> None:
     """Run a plugin on a recorded event and print its findings as JSON; nothing is stored."""
     check_option("name", name, installed_plugins())
