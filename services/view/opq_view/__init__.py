@@ -1,0 +1,1 @@
+"""The web pages of a site: the grid now, events, waveforms, incidents."""

@@ -1,0 +1,133 @@
+"""The grid now: what is measured at this moment, which boxes measure it, and what was found lately."""
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from opq.errors import Unavailable
+from opq.ids import GridId
+from opq.model.boxes import Box
+from opq.model.incidents import Incident
+from opq_view.charts.trend import BoxHistory, frequency_trend, voltage_trend
+from opq_view.components import access
+from opq_view.components.access import SiteBoxes
+from opq_view.components.grid_now import GridNow, grids_now, trend_boxes
+from opq_view.components.links import Links
+from opq_view.components.notices import empty, store_away
+from opq_view.components.show import show_chart, show_tiles
+from opq_view.components.tables import boxes_table
+from opq_view.components.wording import CLASS_ICONS, CLASS_WORDS, ago, duration_text, extreme_text, seconds_text, utc
+
+PERIOD_S = 2.0
+_TREND_S = 300
+_TREND_BOXES = 4
+_BOXES_PER_PAGE = 50
+_INCIDENTS = 8
+
+
+def show(links: Links) -> None:
+    """Draw the page; its values renew themselves."""
+    st.title("The grid now")
+    grid_ids = sorted({box.grid_id for box in access.site_boxes().boxes.values()})
+    chosen: GridId | None = None
+    if len(grid_ids) > 1:
+        chosen = st.selectbox("Grid", [None, *grid_ids], format_func=lambda grid_id: grid_id or "All grids")
+
+    @st.fragment(run_every=PERIOD_S)
+    def live() -> None:
+        try:
+            _live(links, chosen)
+        except Unavailable as error:
+            store_away(error)
+
+    live()
+
+
+def _live(links: Links, chosen: GridId | None) -> None:
+    site, now = access.site_boxes(), time.time_ns()
+    boxes = [box for box in site.boxes.values() if chosen in (None, box.grid_id)]
+    if not boxes:
+        empty(
+            "No box is enrolled yet. Run `opq up` to see a simulated site, or enrol your own with "
+            "`opq boxes add`; it appears here as soon as it sends."
+        )
+        return
+    grids = grids_now(boxes, site.statuses, now)
+    for grid in grids:
+        _grid(grid, now)
+    _trend([box for box in boxes if box.grid_id == grids[0].grid_id], site, now)
+    st.subheader("Latest incidents", anchor="incidents")
+    _incidents(access.latest_incidents(_INCIDENTS), links, now)
+    st.subheader("Boxes", anchor="boxes")
+    _boxes(boxes, site, now)
+    st.caption(f"As of {utc(now)}. This page renews itself every {PERIOD_S:g} s.")
+
+
+def _grid(grid: GridNow, now: int) -> None:
+    u_pct, thd_pct = grid.u_pct, grid.thd_pct
+    show_tiles(
+        [
+            (
+                f"Voltage, grid {grid.grid_id}",
+                f"{u_pct[1]:.1f} %" if u_pct else None,
+                f"{u_pct[0]:.1f} to {u_pct[2]:.1f} % of nominal" if u_pct else "no box on line",
+            ),
+            (
+                "Frequency",
+                None if grid.f_hz is None else f"{grid.f_hz:.3f} Hz",
+                "no box on line" if grid.f_hz is None else "mean of its boxes",
+            ),
+            (
+                "Distortion (THD)",
+                f"{thd_pct[0]:.2f} %" if thd_pct else None,
+                f"highest {thd_pct[1]:.2f} %" if thd_pct else "no box on line",
+            ),
+            ("Boxes on line", f"{grid.on_line} of {grid.boxes}", f"newest value {ago(grid.newest_unix_ns, now)}"),
+        ]
+    )
+
+
+def _trend(boxes: Sequence[Box], site: SiteBoxes, now: int) -> None:
+    chosen = trend_boxes(boxes, site.statuses, now, _TREND_BOXES)
+    histories = [BoxHistory(box.box_id, box.nominal, access.history(box.box_id, _TREND_S)) for box in chosen]
+    st.subheader(f"Last {seconds_text(_TREND_S).removesuffix(' 0 s')}", anchor="trend")
+    if not any(history.rows for history in histories):
+        empty("Nothing has been measured yet. Curves appear here a second after the first box connects.")
+        return
+    newest = max((history for history in histories if history.rows), key=lambda history: history.rows[-1].start_unix_ns)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_chart(voltage_trend(histories), "trend-voltage")
+    with right:
+        show_chart(frequency_trend(newest), "trend-frequency")
+
+
+def _incidents(incidents: Sequence[Incident], links: Links, now: int) -> None:
+    if not incidents:
+        empty("No incident so far. When a box sees a sag, a swell or another disturbance, it is listed here.")
+        return
+    for incident in incidents:
+        finding = incident.finding
+        words = CLASS_WORDS[finding.incident_class]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{incident.incident_id}"):
+            icon = CLASS_ICONS[finding.incident_class]
+            if incident.event_id is None:
+                st.markdown(f"{icon} **{words}**", width="content")
+            else:
+                links.to_event(incident.event_id, words, icon)
+            extreme = "" if finding.unit in ("", "s") else f"{extreme_text(finding)} · "
+            st.caption(
+                f"**{finding.box_id}** · {extreme}{duration_text(finding)} · {utc(finding.start_unix_ns)}, "
+                f"{ago(finding.start_unix_ns, now)}",
+                width="content",
+            )
+    links.to_events("All events")
+
+
+def _boxes(boxes: Sequence[Box], site: SiteBoxes, now: int) -> None:
+    page, pages = 1, -(-len(boxes) // _BOXES_PER_PAGE)
+    if pages > 1:
+        page = st.pagination(pages, key="boxes-page")
+    first = (page - 1) * _BOXES_PER_PAGE
+    boxes_table(boxes[first : first + _BOXES_PER_PAGE], site.statuses, now)
