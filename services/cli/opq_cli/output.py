@@ -14,7 +14,9 @@ from rich.table import Table
 from opq.clock import iso
 
 JSON_OPTION = typer.Option(False, "--json", help="Print JSON instead of a table.")
-STORE_OPTION = typer.Option("sqlite:opq-data/store", "--store", envvar="OPQ_STORE", help="sqlite:DIRECTORY or mongodb://...")
+STORE_OPTION = typer.Option(
+    "sqlite:opq-data/store", "--store", envvar="OPQ_STORE", help="sqlite:DIRECTORY or mongodb://..."
+)
 LIMIT_OPTION = typer.Option(50, "--limit", min=1, max=10_000, help="At most so many, newest first.")
 
 

@@ -1,6 +1,7 @@
 """Everything on one machine with one command: the same programs as in the pods, as processes."""
 
 import asyncio
+import fcntl
 import json
 import re
 import signal
@@ -97,6 +98,14 @@ class _Site:
     async def run(self) -> int:
         options = self._options
         (options.data_dir / "logs").mkdir(parents=True, exist_ok=True)
+        # Held until this process ends, however it ends.
+        lock = (options.data_dir / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InvalidInput(
+                f"--data-dir: another opq up runs in {options.data_dir}; stop it or name another folder"
+            ) from None
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -105,6 +114,8 @@ class _Site:
         try:
             scenario = await self._start(store)
             self._print_addresses()
+            # The summary repeats only what is said from here on; the rest stands above it.
+            self._notes.clear()
             until = None if options.duration_s is None else time.monotonic() + options.duration_s
             await self._watch(store, stop, until)
             if options.duration_s is not None and not stop.is_set():
@@ -129,7 +140,8 @@ class _Site:
         ingest = ["--listen", where["ingest"], "--makai", where["makai"], *stored]
         await self._program("ingest", ingest, lambda: healthy(where["ingest"]))
         await self._program("hub", ["--listen", where["hub"], *stored], lambda: healthy(where["hub"]))
-        await self._program("worker", ["--hub", where["hub"]], lambda: self._worker_known(store))
+        since = self._clock.unix_ns()
+        await self._program("worker", ["--hub", where["hub"]], lambda: self._worker_known(store, since))
         if options.view:
             host, port = where["view"].split(":")
             view = ["--host", host, "--port", port, *stored]
@@ -161,8 +173,10 @@ class _Site:
         await self._program("simulate", arguments, lambda: self._all_connected(store, scenario))
         return scenario
 
-    async def _worker_known(self, store: Store) -> bool:
-        return bool(await asyncio.to_thread(store.checkpoints.get, "mauka/plugins"))
+    async def _worker_known(self, store: Store, since_unix_ns: int) -> bool:
+        """Whether the hub has taken up plugins since then; those of an earlier run are in the store too."""
+        plugins = await asyncio.to_thread(store.checkpoints.items, "mauka/plugins/")
+        return any(plugin["registered_unix_ns"] >= since_unix_ns for plugin in plugins.values())
 
     async def _all_connected(self, store: Store, scenario: Scenario) -> bool:
         statuses = {status.box_id: status for status in await asyncio.to_thread(store.boxes.statuses)}
