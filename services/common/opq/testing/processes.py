@@ -1,5 +1,6 @@
 """Programs of a site as real processes on loopback, for tests: start, kill, start again."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -103,3 +104,18 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 30
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.1)
+
+
+async def soon(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    """Wait as `eventually` does, but let the event loop run meanwhile.
+
+    Raises
+    ------
+    AssertionError
+        Saying what did not come true in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s:g} s: {what}")
+        await asyncio.sleep(0.02)

@@ -30,7 +30,8 @@ from opq_mauka.wire import NAME, parse_findings
 _POLL_S = 0.1
 _HOUSEKEEPING_S = 2.0
 _KEEP_DONE_NS = 24 * 3600 * NS
-_PLUGINS_KEY = "mauka/plugins"
+_PLUGINS = "mauka/plugins/"
+"""One document per plugin: workers greet at the same time, and hubs may be several."""
 _MAX_TICK_PERIOD_S = 24 * 3600.0
 _LEAST_TICK_PERIOD_S = 0.1
 
@@ -108,18 +109,22 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
 
     def _known_plugins(self, kind: TaskKind) -> dict[str, float]:
         """Plugins that ever had a worker and take tasks of a kind, with their tick period [s]."""
-        known = self._store.checkpoints.get(_PLUGINS_KEY) or {}
-        return {name: plugin["tick_period_s"] for name, plugin in known.items() if kind.value in plugin["kinds"]}
+        known = self._store.checkpoints.items(_PLUGINS).items()
+        return {
+            key.removeprefix(_PLUGINS): plugin["tick_period_s"]
+            for key, plugin in known
+            if kind.value in plugin["kinds"]
+        }
 
     def _register(self, worker: _Worker) -> None:
-        known = self._store.checkpoints.get(_PLUGINS_KEY) or {}
         for name, plugin in worker.plugins.items():
-            known[name] = {
+            document = {
                 "version": plugin.version,
                 "kinds": list(plugin.kinds),
                 "tick_period_s": plugin.tick_period_s,
+                "registered_unix_ns": self._clock.unix_ns(),
             }
-        self._store.checkpoints.put(_PLUGINS_KEY, known)
+            self._store.checkpoints.put(f"{_PLUGINS}{name}", document)
 
     def _keep_house(self) -> None:
         now = self._clock.unix_ns()
@@ -161,7 +166,7 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
         """Wait a moment for tasks; less if the worker answers, and can take another, or goes away."""
         worker.answered.clear()
         answered = asyncio.create_task(worker.answered.wait())
-        await asyncio.wait([receiver, answered], timeout=_POLL_S)
+        await asyncio.wait([receiver, answered], timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         answered.cancel()
 
     async def _hello(self, messages: AsyncIterator[mauka_pb2.WorkUp]) -> _Worker:
