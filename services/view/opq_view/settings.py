@@ -13,7 +13,7 @@ class ViewSettings(ServiceSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(default=8501, ge=1, le=65_535, description="port to listen on")
     store: str = Field(
-        default="sqlite:opq-data",
+        default="sqlite:opq-data/store",
         pattern=r"^(sqlite:.|mongodb(\+srv)?://.)",
         description="where results live: sqlite:DIRECTORY or mongodb://...",
     )

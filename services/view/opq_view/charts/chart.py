@@ -1,5 +1,6 @@
 """What all charts have in common: a figure with a sentence that says what is to be seen, and one look for both themes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ def add_limit(figure: go.Figure, level: float, text: str, **place: Any) -> None:
     )
 
 
-def names(labels: list[str], most: int = 4) -> str:
+def names(labels: Sequence[str], most: int = 4) -> str:
     """Join labels for a sentence: ``a, b and 3 more``."""
     if len(labels) > most:
         return f"{', '.join(labels[: most - 1])} and {len(labels) - most + 1} more"

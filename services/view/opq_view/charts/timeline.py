@@ -11,6 +11,7 @@ from opq_view.charts.chart import COLOURS, Chart, lay_out
 
 _HEIGHT_PX = 240
 _SYMBOLS = {Extent.LOCAL: "circle", Extent.NEIGHBOURHOOD: "diamond", Extent.GRID: "square"}
+_TICKS_S = [digit * 10.0**power for power in range(-3, 5) for digit in (1, 3)]
 _SHORTEST_S = 0.001
 """An event of an instant is drawn as this long, for a logarithm has no zero."""
 
@@ -33,7 +34,9 @@ def timeline_chart(events: Sequence[Event]) -> Chart:
         )
     lay_out(figure, _HEIGHT_PX, showlegend=True, hovermode="closest")
     figure.update_xaxes(title="Start [UTC]", type="date", nticks=6)
-    figure.update_yaxes(title="Duration [s]", type="log", dtick="D2")
+    figure.update_yaxes(
+        title="Duration [s]", type="log", tickvals=_TICKS_S, ticktext=[f"{tick:g}" for tick in _TICKS_S]
+    )
     return Chart(figure, _sentence(events))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from opq.clock import iso
 from opq.model.boxes import Nominal
 from opq.model.measurements import MAX, MEAN, MIN, Measurement
 from opq_view.charts.chart import COLOURS, Chart, lay_out, line_style, translucent
@@ -43,12 +44,12 @@ def voltage_trend(histories: Sequence[BoxHistory]) -> Chart:
             means.append(float(mean[1][-1]))
     _finish(figure, "Voltage [% of nominal]")
     if not lowest:
-        return Chart(figure, "No voltage was measured in the last minutes.")
+        return Chart(figure, "No voltage has been measured.")
     least, where = min(lowest)
     return Chart(
         figure,
-        f"Voltage is {min(means):.1f} to {max(means):.1f} % of nominal now; "
-        f"the lowest half cycle of the last minutes was {least:.1f} %, at {where}.",
+        f"At {_clock(histories)} the voltage was {min(means):.1f} to {max(means):.1f} % of nominal; "
+        f"the lowest half cycle of the minutes shown was {least:.1f} %, at {where}.",
     )
 
 
@@ -67,12 +68,18 @@ def frequency_trend(history: BoxHistory) -> Chart:
     _finish(figure, "Frequency [Hz]")
     figure.update_yaxes(tickformat=".3f")
     if not history.rows:
-        return Chart(figure, "No frequency was measured in the last minutes.")
+        return Chart(figure, "No frequency has been measured.")
     return Chart(
         figure,
-        f"Frequency is {mean[1][-1]:.3f} Hz now and was {np.nanmin(mean[1]):.3f} to {np.nanmax(mean[1]):.3f} Hz "
-        f"in the last minutes, measured at {history.label}.",
+        f"At {_clock([history])} the frequency was {mean[1][-1]:.3f} Hz; in the minutes shown it was "
+        f"{np.nanmin(mean[1]):.3f} to {np.nanmax(mean[1]):.3f} Hz, measured at {history.label}.",
     )
+
+
+def _clock(histories: Sequence[BoxHistory]) -> str:
+    """Return the time of day of the newest measurement: what is drawn need not be of now."""
+    newest = max(history.rows[-1].start_unix_ns for history in histories if history.rows)
+    return f"{iso(newest)[11:19]} UTC"
 
 
 def _series(rows: Sequence[Measurement], name: str, which: int, scale: float) -> tuple[Array, Array]:

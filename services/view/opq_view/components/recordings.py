@@ -8,8 +8,9 @@ from opq.codec import decode, samples_crc32
 from opq.errors import CorruptData
 from opq.ids import AcquisitionId, BoxId
 from opq.model.boxes import Nominal
+from opq.model.features import Windows
 from opq.model.waveforms import CountArray, VoltageSegment, WaveformInfo, join_segments, voltage_segments
-from opq.signal.segments import HalfCycleSeries, half_cycle_series
+from opq.signal.segments import HalfCycleSeries, half_cycle_series, segment_windows
 from opq_view.components.access import store
 
 _KEPT = 96
@@ -34,6 +35,11 @@ def rms_series(infos: Sequence[WaveformInfo], nominal: Nominal) -> list[HalfCycl
     return _rms(tuple(info.acquisition_id for info in infos), nominal, infos)
 
 
+def window_series(infos: Sequence[WaveformInfo], nominal: Nominal) -> list[Windows]:
+    """Return the windows of each gapless piece of one box; raises as `recorded_segments`."""
+    return _windows(tuple(info.acquisition_id for info in infos), nominal, infos)
+
+
 def by_box(infos: Sequence[WaveformInfo]) -> dict[BoxId, list[WaveformInfo]]:
     """Group waveforms by box, in their order."""
     grouped: dict[BoxId, list[WaveformInfo]] = {}
@@ -55,3 +61,10 @@ def _rms(
     acquisition_ids: tuple[AcquisitionId, ...], nominal: Nominal, _infos: Sequence[WaveformInfo]
 ) -> list[HalfCycleSeries]:
     return [half_cycle_series(piece, nominal) for piece in recorded_segments(_infos)]
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _windows(
+    acquisition_ids: tuple[AcquisitionId, ...], nominal: Nominal, _infos: Sequence[WaveformInfo]
+) -> list[Windows]:
+    return [segment_windows(piece, nominal) for piece in recorded_segments(_infos)]

@@ -23,7 +23,7 @@ def show_tiles(tiles: Sequence[tuple[str, str | None, str]]) -> None:
     """Draw values side by side, as many as fit: (what it is, value or None if there is none, a note below)."""
     grid = st.grid(len(tiles), min_column_width=150)
     for label, value, note in tiles:
-        grid.metric(label, value, note, delta_color="off", delta_arrow="off", border=True)
+        grid.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch")
 
 
 def show_table(columns: Mapping[str, Sequence[str]], alt: str) -> None:

@@ -129,7 +129,7 @@ def _acquisition_row(acquisition: Acquisition, info: WaveformInfo | None) -> tup
         ACQUISITION_WORDS[acquisition.state],
         seconds_text(latency_s) if answered else NOTHING,
         size_text(acquisition.bytes) if acquisition.bytes else NOTHING,
-        f"{info.time_source.value}, ± {info.clock_uncertainty_ns / 1e3:g} µs" if info else NOTHING,
+        f"{info.time_source.value}, ± {info.clock_uncertainty_ns / 1e6:g} ms" if info else NOTHING,
         plain("; ".join(remarks)) or NOTHING,
     )
 

@@ -2,23 +2,26 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from opq.clock import NS
 from opq.errors import CorruptData, NotFound
 from opq.ids import BoxId, EventId
-from opq.model.boxes import Box
+from opq.model.boxes import Box, Nominal
 from opq.model.events import AcquisitionState, Event, EventState
 from opq.model.incidents import Incident
 from opq.model.waveforms import WaveformInfo
+from opq_view.charts.chart import names
+from opq_view.charts.features import FeatureRecord, feature_chart
 from opq_view.charts.rms import RmsRecord, rms_chart
 from opq_view.charts.waveforms import Recording, TimeFrame, waveform_chart
 from opq_view.components import access
 from opq_view.components.access import MOST_INCIDENTS, EventRecord
 from opq_view.components.links import EVENT_PARAMETER, Links
 from opq_view.components.notices import empty, renew_later
-from opq_view.components.recordings import by_box, recorded_segments, rms_series
+from opq_view.components.recordings import by_box, recorded_segments, rms_series, window_series
 from opq_view.components.show import show_chart, show_tiles
 from opq_view.components.tables import acquisitions_table, evidence_tables, incidents_table, parts_table
 from opq_view.components.wording import (
@@ -39,6 +42,8 @@ _FIRST_LOOK_S = 0.6
 """What of a long record the waveform chart begins with; 30 cycles are still told apart."""
 _SETTLES_NS = 20 * NS
 """Incidents of an event are there by this long after it is complete."""
+_Infos = Mapping[BoxId, Sequence[WaveformInfo]]
+"""Waveforms by box."""
 
 
 def show(links: Links) -> None:
@@ -82,9 +87,9 @@ def _header(record: EventRecord, links: Links) -> None:
     stored = sum(acquisition.state is AcquisitionState.STORED for acquisition in record.acquisitions)
     show_tiles(
         [
-            ("Duration", seconds_text((event.end_unix_ns - event.start_unix_ns) / NS), "from first to last trigger"),
+            ("Duration", seconds_text(_seconds(event)), "from first to last trigger"),
             ("Extent", EXTENT_WORDS[event.extent], plain(event.extent_reason) or "not judged yet"),
-            ("Waveforms", f"{stored} of {len(record.acquisitions)}", "stored of those asked for"),
+            ("Waveforms", f"{stored} of {len(record.acquisitions)}", "of those asked for"),
             ("State", EVENT_STATE_WORDS[event.state], _state_note(event)),
         ]
     )
@@ -133,11 +138,21 @@ def _curves(record: EventRecord, boxes: Mapping[BoxId, Box]) -> None:
         st.subheader("Voltage", anchor="voltage")
         empty(_why_no_waveforms(record))
         return
-    chosen = _chosen_boxes(record, list(infos))
+    drawn = {box_id: infos[box_id] for box_id in _chosen_boxes(record, list(infos))}
+    unknown = [box_id for box_id in drawn if box_id not in boxes]
+    if unknown:
+        st.caption(
+            f"No longer enrolled: {names(unknown)}. The declared voltage, which is 1 pu, is not known, so only the "
+            "waveform is drawn."
+        )
+    nominals = {box_id: boxes[box_id].nominal for box_id in drawn if box_id in boxes}
+    for name, title in _features_of(record):
+        st.subheader(title, anchor=name)
+        _feature(record.event, drawn, nominals, name)
     st.subheader("Half-cycle rms voltage", anchor="rms")
-    _rms(record.event, {box_id: infos[box_id] for box_id in chosen}, boxes)
+    _rms(record.event, drawn, nominals)
     st.subheader("Waveforms", anchor="waveforms")
-    _waveforms(record.event, {box_id: infos[box_id] for box_id in chosen})
+    _waveforms(record.event, drawn)
 
 
 def _why_no_waveforms(record: EventRecord) -> str:
@@ -166,21 +181,31 @@ def _chosen_boxes(record: EventRecord, recorded: list[BoxId]) -> list[BoxId]:
     )
 
 
-def _rms(event: Event, infos: Mapping[BoxId, Sequence[WaveformInfo]], boxes: Mapping[BoxId, Box]) -> None:
+def _features_of(record: EventRecord) -> list[tuple[str, str]]:
+    """Return (feature, title) of what the event is about beside voltage: what a trigger or an incident speaks of."""
+    told = " ".join([record.event.opened_by, *(reason for part in record.parts for reason in part.reasons)])
+    told += " ".join(incident.finding.incident_class.value for incident in record.incidents)
+    about = [("f_hz", "Frequency", ("f_hz", "FREQUENCY")), ("thd_pct", "Distortion", ("thd_pct", "EXCESSIVE_THD"))]
+    return [(name, title) for name, title, words in about if any(word in told for word in words)]
+
+
+def _feature(event: Event, infos: _Infos, nominals: Mapping[BoxId, Nominal], name: str) -> None:
     records = []
-    for box_id, mine in infos.items():
-        if box_id not in boxes:
-            st.caption(f"{box_id} is no longer enrolled, so its declared voltage, which is 1 pu, is not known here.")
-            continue
-        nominal = boxes[box_id].nominal
-        try:
-            records.append(RmsRecord(box_id, nominal.u_din_v, rms_series(mine, nominal)))
-        except (CorruptData, NotFound):
-            continue
-    show_chart(rms_chart(records, event.start_unix_ns, (event.end_unix_ns - event.start_unix_ns) / NS), "rms")
+    for box_id, nominal in nominals.items():
+        with suppress(CorruptData, NotFound):
+            records.append(FeatureRecord(box_id, window_series(infos[box_id], nominal)))
+    show_chart(feature_chart(records, name, event.start_unix_ns, _seconds(event)), name)
 
 
-def _waveforms(event: Event, infos: Mapping[BoxId, Sequence[WaveformInfo]]) -> None:
+def _rms(event: Event, infos: _Infos, nominals: Mapping[BoxId, Nominal]) -> None:
+    records = []
+    for box_id, nominal in nominals.items():
+        with suppress(CorruptData, NotFound):
+            records.append(RmsRecord(box_id, nominal.u_din_v, rms_series(infos[box_id], nominal)))
+    show_chart(rms_chart(records, event.start_unix_ns, _seconds(event)), "rms")
+
+
+def _waveforms(event: Event, infos: _Infos) -> None:
     recordings = []
     for box_id, mine in infos.items():
         try:
@@ -194,7 +219,7 @@ def _waveforms(event: Event, infos: Mapping[BoxId, Sequence[WaveformInfo]]) -> N
         return
     begin_s = (min(piece.start_unix_ns for piece in pieces) - event.start_unix_ns) / NS
     end_s = (max(piece.end_unix_ns for piece in pieces) - event.start_unix_ns) / NS
-    event_s = (event.end_unix_ns - event.start_unix_ns) / NS
+    event_s = _seconds(event)
 
     @st.fragment
     def zoomable() -> None:
@@ -218,6 +243,11 @@ def _part(begin_s: float, end_s: float, event_s: float) -> tuple[float, float]:
         key="part",
     )
     return part
+
+
+def _seconds(event: Event) -> float:
+    """Return how long an event was [s]."""
+    return (event.end_unix_ns - event.start_unix_ns) / NS
 
 
 def _acquisitions(record: EventRecord) -> None:

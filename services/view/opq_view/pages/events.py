@@ -60,7 +60,7 @@ def show(links: Links) -> None:
 def _filters() -> tuple[EventFilter, Extent | None]:
     """Draw the filters and return what they say; a change begins again at the newest events."""
     boxes = access.site_boxes().boxes
-    with st.container(horizontal=True, gap="small", key="filters"):
+    with st.grid(5, min_column_width=150):
         grid = _choice("Grid", "grid", sorted({box.grid_id for box in boxes.values()}))
         box = _choice("Box", "box", [box.box_id for box in boxes.values() if grid in (None, box.grid_id)])
         extent = _choice("Extent", "extent", [extent.value for extent in Extent])
@@ -76,13 +76,13 @@ def _filters() -> tuple[EventFilter, Extent | None]:
 
 
 def _choice(label: str, key: str, options: list[str]) -> str | None:
-    chosen = st.selectbox(label, [_ANY, *options], key=key, bind="query-params", on_change=_to_the_newest, width=190)
+    chosen = st.selectbox(label, [_ANY, *options], key=key, bind="query-params", on_change=_to_the_newest)
     return None if chosen == _ANY else chosen
 
 
 def _day(label: str, key: str) -> date | None:
     day: date | None = st.date_input(
-        label, None, key=key, bind="query-params", on_change=_to_the_newest, format="YYYY-MM-DD", width=190
+        label, None, key=key, bind="query-params", on_change=_to_the_newest, format="YYYY-MM-DD"
     )
     return day
 

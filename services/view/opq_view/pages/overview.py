@@ -13,17 +13,29 @@ from opq_view.charts.trend import BoxHistory, frequency_trend, voltage_trend
 from opq_view.components import access
 from opq_view.components.access import SiteBoxes
 from opq_view.components.grid_now import GridNow, grids_now, trend_boxes
+from opq_view.components.incident_groups import IncidentGroup, group_incidents
 from opq_view.components.links import Links
 from opq_view.components.notices import empty, store_away
 from opq_view.components.show import show_chart, show_tiles
 from opq_view.components.tables import boxes_table
-from opq_view.components.wording import CLASS_ICONS, CLASS_WORDS, ago, duration_text, extreme_text, seconds_text, utc
+from opq_view.components.wording import (
+    CLASS_ICONS,
+    CLASS_WORDS,
+    NOTHING,
+    ago,
+    counted,
+    duration_text,
+    extreme_text,
+    utc,
+)
 
 PERIOD_S = 2.0
 _TREND_S = 300
 _TREND_BOXES = 4
 _BOXES_PER_PAGE = 50
-_INCIDENTS = 8
+_INCIDENTS = 100
+"""Newest incidents looked at; those of one event and class are one line."""
+_GROUPS = 8
 
 
 def show(links: Links) -> None:
@@ -91,7 +103,7 @@ def _grid(grid: GridNow, now: int) -> None:
 def _trend(boxes: Sequence[Box], site: SiteBoxes, now: int) -> None:
     chosen = trend_boxes(boxes, site.statuses, now, _TREND_BOXES)
     histories = [BoxHistory(box.box_id, box.nominal, access.history(box.box_id, _TREND_S)) for box in chosen]
-    st.subheader(f"Last {seconds_text(_TREND_S).removesuffix(' 0 s')}", anchor="trend")
+    st.subheader(f"Newest {_TREND_S // 60} minutes, grid {boxes[0].grid_id}", anchor="trend")
     if not any(history.rows for history in histories):
         empty("Nothing has been measured yet. Curves appear here a second after the first box connects.")
         return
@@ -107,22 +119,30 @@ def _incidents(incidents: Sequence[Incident], links: Links, now: int) -> None:
     if not incidents:
         empty("No incident so far. When a box sees a sag, a swell or another disturbance, it is listed here.")
         return
-    for incident in incidents:
-        finding = incident.finding
-        words = CLASS_WORDS[finding.incident_class]
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{incident.incident_id}"):
-            icon = CLASS_ICONS[finding.incident_class]
-            if incident.event_id is None:
+    for group in group_incidents(incidents)[:_GROUPS]:
+        words, icon = CLASS_WORDS[group.incident_class], CLASS_ICONS[group.incident_class]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{group.incident_id}"):
+            if group.event_id is None:
                 st.markdown(f"{icon} **{words}**", width="content")
             else:
-                links.to_event(incident.event_id, words, icon)
-            extreme = "" if finding.unit in ("", "s") else f"{extreme_text(finding)} · "
-            st.caption(
-                f"**{finding.box_id}** · {extreme}{duration_text(finding)} · {utc(finding.start_unix_ns)}, "
-                f"{ago(finding.start_unix_ns, now)}",
-                width="content",
-            )
+                links.to_event(group.event_id, words, icon)
+            st.caption(_group_text(group, now), width="content")
     links.to_events("All events")
+
+
+def _group_text(group: IncidentGroup, now: int) -> str:
+    worst = group.worst
+    where = f"**{worst.box_id}**"
+    if len(group.box_ids) > 1:
+        where = f"**{counted(len(group.box_ids), 'box')}**, farthest at {where}"
+    extreme = extreme_text(worst)
+    parts = (
+        where,
+        "" if extreme == NOTHING else extreme,
+        duration_text(worst),
+        f"{utc(worst.start_unix_ns)}, {ago(worst.start_unix_ns, now)}",
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def _boxes(boxes: Sequence[Box], site: SiteBoxes, now: int) -> None:
