@@ -48,10 +48,10 @@ for _name, _program in PROGRAMS.items():
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one line on standard error and exit code 1."""
-    exec_program(sys.argv[1:])
+    """Run the command line; what goes wrong is one line on standard error and exit code 1."""
     try:
+        exec_program(sys.argv[1:])
         app()
-    except OpqError as error:
+    except (OpqError, OSError) as error:
         print(f"opq: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None

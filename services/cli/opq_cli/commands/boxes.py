@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from opq import ids
-from opq.clock import iso
+from opq.clock import SystemClock
 from opq.errors import Duplicate, NotFound
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus, Limits, Nominal
 from opq.store import Store, open_store
-from opq_cli.output import JSON_OPTION, STORE_OPTION, print_json, print_table
+from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
 app = typer.Typer(help="Enrol boxes, look at them, change them.", no_args_is_help=True)
 MAX_WINDOW_CYCLES = 3600
@@ -40,9 +40,9 @@ def list_boxes(store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json([{"box": box, "status": statuses.get(box.box_id)} for box in boxes])
         return
-    rows = [_row(box, statuses.get(box.box_id)) for box in boxes]
-    columns = ("box", "name", "grid", "feeder", "nominal", "state", "last seen", "V", "Hz", "THD %")
-    print_table(columns, rows, "No boxes yet. Enrol one with: opq boxes add BOX_ID --u-din-v 120 --f-hz 60")
+    now = SystemClock().unix_ns()
+    rows = [_row(box, statuses.get(box.box_id), now) for box in boxes]
+    print_table(_COLUMNS, rows, "No boxes yet. Enrol one with: opq boxes add BOX_ID --u-din-v 120 --f-hz 60")
 
 
 @app.command()
@@ -118,11 +118,25 @@ def known_box(store: Store, box_id: str) -> Box:
     return box
 
 
-def _row(box: Box, status: BoxStatus | None) -> list[str]:
+_COLUMNS = (
+    Column("box"),
+    Column("name", shrink=True),
+    Column("grid", drop=2),
+    Column("feeder", drop=3),
+    Column("nominal", drop=1),
+    Column("state"),
+    Column("last seen"),
+    Column("V"),
+    Column("Hz"),
+    Column("THD %"),
+)
+
+
+def _row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> list[str]:
     nominal = f"{box.nominal.u_din_v:g} V {box.nominal.f_hz:g} Hz"
+    head = [box.box_id, box.name, box.grid_id, box.feeder, nominal]
     if status is None:
-        return [box.box_id, box.name, box.grid_id, box.feeder, nominal, "never seen", "", "", "", ""]
+        return [*head, "", "never", "", "", ""]
     state = "on line" if status.connected else "off line"
-    seen = iso(status.last_frame_unix_ns) if status.last_frame_unix_ns else ""
     values = [f"{status.u_rms_v:.2f}", f"{status.f_hz:.3f}", f"{status.thd_pct:.2f}"]
-    return [box.box_id, box.name, box.grid_id, box.feeder, nominal, state, seen, *values]
+    return [*head, state, age(status.last_frame_unix_ns, now_unix_ns), *values]

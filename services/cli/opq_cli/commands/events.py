@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from opq.clock import NS, iso, parse_iso
+from opq.clock import NS, SystemClock, iso, parse_iso
 from opq.errors import NotFound
 from opq.ids import BoxId, EventId, GridId
-from opq.model.events import Event
+from opq.model.events import Acquisition, Event, EventBox
 from opq.store import open_store
 from opq.store.port import EventFilter, IncidentFilter
-from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, print_json, print_table
+from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
 app = typer.Typer(help="Look at events: time spans in which something happened in a grid.", no_args_is_help=True)
 
@@ -40,11 +40,8 @@ def list_events(
     if as_json:
         print_json(events)
         return
-    print_table(
-        ("event", "start", "seconds", "grid", "extent", "boxes", "state", "opened by"),
-        [_row(event) for event in events],
-        "No events.",
-    )
+    now = SystemClock().unix_ns()
+    print_table(_COLUMNS, [_row(event, now) for event in events], "No events.")
 
 
 @app.command()
@@ -62,37 +59,76 @@ def show(event_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) 
         return
     typer.echo(f"event {event.event_id} on grid {event.grid_id}: {event.state.value}, revision {event.revision}")
     typer.echo(f"{iso(event.start_unix_ns)} for {(event.end_unix_ns - event.start_unix_ns) / NS:.2f} s")
-    typer.echo(f"{event.extent.value}: {event.extent_reason}; opened by {event.opened_by}\n")
-    parts = [[part.box_id, part.role.value, iso(part.start_unix_ns), "; ".join(part.reasons)] for part in boxes]
-    print_table(("box", "role", "first trigger", "reasons"), parts, "No boxes.")
+    typer.echo(f"{event.extent.value}: {event.extent_reason}")
+    typer.echo(f"opened by {event.opened_by}\n")
+    print_table((Column("box"), Column("role"), Column("from"), Column("reason")), _parts(event, boxes), "No boxes.")
     typer.echo("")
-    answers = [
-        [
-            item.box_id,
-            iso(item.start_unix_ns),
-            f"{(item.end_unix_ns - item.start_unix_ns) / NS:.2f}",
-            item.state.value,
-            str(item.bytes),
-            f"{(item.answered_unix_ns - item.requested_unix_ns) / 1e6:.0f}" if item.answered_unix_ns else "",
-            item.reason,
-        ]
-        for item in acquisitions
-    ]
-    columns = ("box", "waveform from", "seconds", "state", "bytes", "answered after ms", "reason")
-    print_table(columns, answers, "No waveform was asked for.")
+    answers = [_answer(event, acquisition) for acquisition in acquisitions]
+    print_table(_WAVEFORM_COLUMNS, answers, "No waveform was asked for.")
     typer.echo("")
     found = [[item.finding.box_id, item.finding.incident_class.value, item.incident_id] for item in incidents]
-    print_table(("box", "incident", "id"), found, "No incidents.")
+    print_table((Column("box"), Column("incident"), Column("id")), found, "No incidents.")
 
 
-def _row(event: Event) -> list[str]:
+_COLUMNS = (
+    Column("event"),
+    Column("when"),
+    Column("start", drop=1),
+    Column("seconds"),
+    Column("grid", drop=3),
+    Column("extent"),
+    Column("boxes"),
+    Column("state", drop=2),
+    Column("opened by", drop=4, shrink=True),
+)
+_WAVEFORM_COLUMNS = (
+    Column("box"),
+    Column("waveform from"),
+    Column("seconds"),
+    Column("state"),
+    Column("bytes"),
+    Column("after ms"),
+    Column("reason"),
+)
+
+
+def _parts(event: Event, boxes: list[EventBox]) -> list[list[str]]:
+    """One line per reason; what is the same as on the line before is left out."""
+    rows = []
+    for part in boxes:
+        head = [part.box_id, part.role.value, _since(event, part.start_unix_ns)]
+        for reason in part.reasons or ("",):
+            rows.append([*head, reason])
+            head = ["", "", ""]
+    return rows
+
+
+def _answer(event: Event, item: Acquisition) -> list[str]:
+    latency = f"{(item.answered_unix_ns - item.requested_unix_ns) / 1e6:.0f}" if item.answered_unix_ns else ""
+    return [
+        item.box_id,
+        _since(event, item.start_unix_ns),
+        f"{(item.end_unix_ns - item.start_unix_ns) / NS:.2f}",
+        item.state.value,
+        str(item.bytes),
+        latency,
+        item.reason,
+    ]
+
+
+def _since(event: Event, unix_ns: int) -> str:
+    return f"{(unix_ns - event.start_unix_ns) / NS:+.2f} s"
+
+
+def _row(event: Event, now_unix_ns: int) -> list[str]:
     return [
         event.event_id,
+        age(event.start_unix_ns, now_unix_ns),
         iso(event.start_unix_ns),
         f"{(event.end_unix_ns - event.start_unix_ns) / NS:.2f}",
         event.grid_id,
         event.extent.value,
         str(len(event.box_ids)),
         event.state.value,
-        event.opened_by[:60],
+        event.opened_by,
     ]

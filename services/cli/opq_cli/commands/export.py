@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Protocol, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -24,12 +24,7 @@ KINDS = ("measurements", "trends", "waveforms")
 _PAGE = 5000
 
 
-class Rows(Protocol):
-    """What `csv.writer` returns."""
-
-    def writerow(self, row: Sequence[object], /) -> object:
-        """Write one row."""
-        ...
+Row = Sequence[object]
 
 
 def export(
@@ -47,12 +42,15 @@ def export(
     if as_json and out is None:
         raise InvalidInput("--json says what was written to a file: give --out FILE too")
     opened = open_store(store)
+    span = parse_iso(from_time), parse_iso(to_time)
+    columns, rows = _waveforms(opened, event) if kind == "waveforms" else _folded(opened, kind, box, span)
+    count = 0
     with _writer(out) as file:
-        rows = csv.writer(file)
-        if kind == "waveforms":
-            count = _waveforms(opened, event, rows)
-        else:
-            count = _folded(opened, kind, box, parse_iso(from_time), parse_iso(to_time), rows)
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
     if as_json:
         print_json({"kind": kind, "file": str(out), "rows": count})
     elif out is not None:
@@ -64,49 +62,54 @@ def _writer(out: Path | None) -> Iterator[TextIO]:
     if out is None:
         yield sys.stdout
         return
-    with out.open("w", newline="") as file:
+    try:
+        file = out.open("w", newline="")
+    except OSError as error:
+        raise InvalidInput(f"--out: cannot write {out}: {error.strerror}") from error
+    with file:
         yield file
 
 
-def _folded(store: Store, kind: str, box: str | None, start: int, end: int, rows: Rows) -> int:
+def _folded(store: Store, kind: str, box: str | None, span: tuple[int, int]) -> tuple[Row, Iterator[Row]]:
+    """Check what is asked for, then return the titles and the rows, which are read as they are written."""
     if box is None:
         raise InvalidInput(f"--box: exporting {kind} needs a box, got none")
     known_box(store, box)
-    repository = store.measurements if kind == "measurements" else store.trends
     columns = [f"{feature.name}_{which}" for feature in FEATURES for which in ("min", "mean", "max")]
-    rows.writerow(["time_utc", "unix_ns", "windows", "flags", *columns])
-    count, at = 0, start
-    while page := repository.range(BoxId(box), at, end, _PAGE):
-        for item in page:
-            rows.writerow(_folded_row(item))
-        count += len(page)
-        at = page[-1].start_unix_ns + 1
-    return count
+    return ["time_utc", "unix_ns", "windows", "flags", *columns], _folded_rows(store, kind, BoxId(box), *span)
 
 
-def _folded_row(item: Measurement | Trend) -> list[str | int]:
+def _folded_rows(store: Store, kind: str, box_id: BoxId, start: int, end: int) -> Iterator[Row]:
+    repository = store.measurements if kind == "measurements" else store.trends
+    while page := repository.range(box_id, start, end, _PAGE):
+        yield from map(_folded_row, page)
+        start = page[-1].start_unix_ns + 1
+
+
+def _folded_row(item: Measurement | Trend) -> Row:
     values = item.values[[MIN, MEAN, MAX]].T.ravel()
     return [
         iso(item.start_unix_ns),
         item.start_unix_ns,
         item.windows,
         item.flags,
-        *(f"{value:.7g}" for value in values),
+        # The shortest text that reads back as the same float32.
+        *(str(value) for value in values),
     ]
 
 
-def _waveforms(store: Store, event: str | None, rows: Rows) -> int:
+def _waveforms(store: Store, event: str | None) -> tuple[Row, Iterator[Row]]:
     if event is None:
         raise InvalidInput("--event: exporting waveforms needs an event, got none")
     if store.events.get(EventId(event)) is None:
         raise NotFound(f"event {event!r} is not in the store; list them with: opq events list")
-    rows.writerow(["time_utc", "unix_ns", "box_id", "u_v"])
-    count = 0
-    for info in store.waveforms.of_event(EventId(event)):
+    return ["time_utc", "unix_ns", "box_id", "u_v"], _waveform_rows(store, EventId(event))
+
+
+def _waveform_rows(store: Store, event_id: EventId) -> Iterator[Row]:
+    for info in store.waveforms.of_event(event_id):
         for segment in voltage_segments(info, decode(store.waveforms.data(info.acquisition_id))):
             step = NS / segment.sample_rate_hz
             for number, volts in enumerate(segment.volts):
                 at = segment.start_unix_ns + round(number * step)
-                rows.writerow([f"{iso(at)[:-5]}.{at % NS:09d}Z", at, info.box_id, f"{volts:.6g}"])
-            count += len(segment.volts)
-    return count
+                yield [f"{iso(at)[:-5]}.{at % NS:09d}Z", at, info.box_id, f"{volts:.6g}"]

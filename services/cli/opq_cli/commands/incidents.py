@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from opq.clock import NS, iso, parse_iso
+from opq.clock import NS, SystemClock, iso, parse_iso
 from opq.errors import NotFound, check_option
 from opq.ids import BoxId, EventId, IncidentId
 from opq.model.incidents import Incident, IncidentClass
 from opq.store import open_store
 from opq.store.port import IncidentFilter
 from opq_cli.commands.events import BoxOption, FromOption, ToOption
-from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, print_json, print_table
+from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
 app = typer.Typer(help="Look at incidents: classified disturbances at one box.", no_args_is_help=True)
 
@@ -42,11 +42,8 @@ def list_incidents(
     if as_json:
         print_json(incidents)
         return
-    print_table(
-        ("incident", "box", "class", "duration class", "start", "seconds", "extreme", "by"),
-        [_row(incident) for incident in incidents],
-        "No incidents.",
-    )
+    now = SystemClock().unix_ns()
+    print_table(_COLUMNS, [_row(incident, now) for incident in incidents], "No incidents.")
 
 
 @app.command()
@@ -63,9 +60,9 @@ def show(incident_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTIO
         f"{finding.incident_class.value} at {finding.box_id}, {iso(finding.start_unix_ns)}, {_seconds(incident)} s"
     )
     typer.echo(f"{finding.standard}, {finding.clause}; {incident.plugin} {incident.plugin_version}")
-    typer.echo(f"event {incident.event_id}\n")
-    rows = [[key, str(value)] for key, value in {"extreme": _extreme(incident), **finding.evidence}.items()]
-    print_table(("evidence", "value"), rows, "")
+    typer.echo(f"event {incident.event_id}\n" if incident.event_id else "of no event\n")
+    rows = [[key, _text(value)] for key, value in {"extreme": _extreme(incident), **finding.evidence}.items()]
+    print_table((Column("evidence"), Column("value")), rows, "")
 
 
 @app.command()
@@ -87,15 +84,38 @@ def _extreme(incident: Incident) -> str:
     return f"{finding.extreme:.4g} {finding.unit}{pu}" if finding.unit else ""
 
 
-def _row(incident: Incident) -> list[str]:
+def _text(value: object) -> str:
+    """Write evidence for people: floats without the digits that mean nothing."""
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    return str(value)
+
+
+_COLUMNS = (
+    Column("incident"),
+    Column("box"),
+    Column("class"),
+    Column("duration class", drop=3),
+    Column("when"),
+    Column("start", drop=2),
+    Column("seconds"),
+    Column("extreme", drop=1),
+    Column("by", drop=4),
+)
+
+
+def _row(incident: Incident, now_unix_ns: int) -> list[str]:
     finding = incident.finding
     return [
         incident.incident_id,
         finding.box_id,
         finding.incident_class.value,
         finding.duration_class.value if finding.duration_class else "",
+        age(finding.start_unix_ns, now_unix_ns),
         iso(finding.start_unix_ns),
-        _seconds(incident),
+        f"{'>' if finding.open_end else ''}{finding.duration_ns / NS:.3f}",
         _extreme(incident),
         f"{incident.plugin} {incident.plugin_version}",
     ]

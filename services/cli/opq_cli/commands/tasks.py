@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from opq.clock import iso
-from opq.errors import NotFound, check_option
+from opq.clock import SystemClock
+from opq.errors import InvalidInput, NotFound, check_option
 from opq.ids import TaskId
 from opq.model.tasks import TaskState
 from opq.store import open_store
-from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, print_json, print_table
+from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
 app = typer.Typer(help="Look at the work of Mauka: what waits, what failed and why.", no_args_is_help=True)
 
@@ -28,22 +28,28 @@ def list_tasks(
     if as_json:
         print_json(tasks)
         return
+    now = SystemClock().unix_ns()
     rows = [
         [
             task.task_id,
             task.state.value,
             str(task.attempts),
-            iso(task.created_unix_ns),
+            age(task.created_unix_ns, now),
             task.error.strip().split("\n")[-1],
         ]
         for task in tasks
     ]
-    print_table(("task", "state", "attempts", "created", "last error"), rows, "No tasks.")
+    columns = (Column("task"), Column("state"), Column("tries"), Column("made"), Column("last error", shrink=True))
+    print_table(columns, rows, "No tasks.")
 
 
 @app.command()
 def requeue(task_id: str, store: str = STORE_OPTION) -> None:
     """Put a dead or done task back in the queue."""
-    if not open_store(store).tasks.requeue(TaskId(task_id)):
-        raise NotFound(f"task {task_id!r} is not in the store; list them with: opq tasks list")
+    tasks = open_store(store).tasks
+    if not tasks.requeue(TaskId(task_id)):
+        task = tasks.get(TaskId(task_id))
+        if task is None:
+            raise NotFound(f"task {task_id!r} is not in the store; list them with: opq tasks list")
+        raise InvalidInput(f"task {task_id} is {task.state.value}; only a dead or done task can be put back")
     typer.echo(f"queued {task_id}")

@@ -65,6 +65,8 @@ def up(
     options = _Options(boxes, _seconds(duration), report, data_dir, _nominal(supply), quiet, view)
     if report is not None and options.duration_s is None:
         raise InvalidInput("--report judges a run that ends: give --duration too, e.g. --duration 90s")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise InvalidInput(f"--report: there is no folder {report.absolute().parent} to write it to")
     sys.exit(asyncio.run(_Site(options).run()))
 
 

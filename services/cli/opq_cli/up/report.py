@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from opq.clock import NS
+from opq.clock import NS, seconds_ns
 from opq.ids import BoxId
 from opq.model.incidents import Incident, IncidentClass
 from opq.sim.scenario import Disturbance, Scenario
@@ -17,7 +17,9 @@ _MANY = 100_000
 
 
 def make_report(store: Store, scenario: Scenario, end_unix_ns: int, problems: Sequence[str]) -> dict[str, Any]:
-    """Judge the first occurrence of every disturbance that was over before `end_unix_ns`.
+    """Judge every disturbance that was over before `end_unix_ns`, each time that it happened.
+
+    What was found of one that was not yet over is neither right nor wrong.
 
     Parameters
     ----------
@@ -32,12 +34,13 @@ def make_report(store: Store, scenario: Scenario, end_unix_ns: int, problems: Se
     start = scenario.start_unix_ns
     incidents = store.incidents.list(IncidentFilter(start_unix_ns=start, end_unix_ns=end_unix_ns), _MANY)
     injected, explained = [], set()
-    for item in scenario.disturbances:
-        if scenario.interval(item)[1] > end_unix_ns:
-            continue
-        verdict, its_own = _judge(scenario, item, incidents)
-        injected.append(verdict)
-        explained |= its_own
+    for repetition in range(_repetitions(scenario, end_unix_ns)):
+        for item in scenario.disturbances:
+            span = scenario.interval(item, repetition)
+            verdict, its_own = _judge(item, span, incidents)
+            explained |= its_own
+            if span[1] <= end_unix_ns:
+                injected.append(verdict)
     errors = list(problems)
     errors += [
         f"not found as it should be: {item['kind']} at {', '.join(item['box_ids'])}: {item['detail']}"
@@ -62,11 +65,19 @@ def make_report(store: Store, scenario: Scenario, end_unix_ns: int, problems: Se
     }
 
 
+def _repetitions(scenario: Scenario, end_unix_ns: int) -> int:
+    """How often the disturbances began before a time."""
+    lasted = end_unix_ns - scenario.start_unix_ns
+    if not scenario.repeat_s or lasted <= 0:
+        return 1
+    return -(-lasted // seconds_ns(scenario.repeat_s))
+
+
 def _judge(
-    scenario: Scenario, disturbance: Disturbance, incidents: Sequence[Incident]
+    disturbance: Disturbance, span: tuple[int, int], incidents: Sequence[Incident]
 ) -> tuple[dict[str, Any], set[str]]:
     """Compare one disturbance with what was found: exactly one incident of each class at each of its boxes."""
-    start, end = scenario.interval(disturbance)
+    start, end = span
     near = [
         incident
         for incident in incidents

@@ -63,9 +63,9 @@ class Scenario:
                 return box
         raise InvalidInput(f"box_id: got {box_id!r}, expected one of {', '.join(box.box_id for box in self.boxes)}")
 
-    def interval(self, disturbance: Disturbance) -> tuple[int, int]:
-        """Start and end of a disturbance's first occurrence [ns since the epoch]."""
-        start = self.start_unix_ns + seconds_ns(disturbance.start_s)
+    def interval(self, disturbance: Disturbance, repetition: int = 0) -> tuple[int, int]:
+        """Start and end of a disturbance's occurrence, by default the first [ns since the epoch]."""
+        start = self.start_unix_ns + seconds_ns(repetition * self.repeat_s + disturbance.start_s)
         return start, start + seconds_ns(disturbance.duration_s)
 
     def outage_at(self, box_id: BoxId, unix_ns: int) -> bool:
