@@ -90,7 +90,8 @@ class BoxWaveform:
 
     @staticmethod
     def _gate(at: VoltArray, item: Disturbance, edge: float) -> VoltArray:
-        if at[-1] >= at[0] and (at[-1] < item.start_s or at[0] > item.start_s + item.duration_s + edge):
+        # Not the first and last: a block may begin before and end after a repetition.
+        if at.max() < item.start_s or at.min() > item.start_s + item.duration_s + edge:
             return np.zeros(1)
         return _step(at, item.start_s, edge) - _step(at, item.start_s + item.duration_s, edge)
 
