@@ -51,14 +51,13 @@ def lay_out(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def add_limit(figure: go.Figure, level: float, text: str, **place: Any) -> None:
+def add_limit(figure: go.Figure, level: float, text: str) -> None:
     """Draw a dashed horizontal line that says what it is."""
     figure.add_hline(
         level,
         line={"color": LIMIT, "dash": "dash", "width": 1},
-        annotation={"text": text, "font": {"color": LIMIT, "size": 11}, "bgcolor": "rgba(0,0,0,0)"},
+        annotation={"text": text, "font": {"color": LIMIT, "size": 11}},
         annotation_position="top left" if level > 1 else "bottom left",
-        **place,
     )
 
 
