@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,10 +12,10 @@ import grpc.aio
 import structlog
 
 from opq.clock import NS, Clock
-from opq.errors import InvalidInput, Unavailable
-from opq.ids import AcquisitionId, BoxId, TaskId
+from opq.errors import InvalidInput, OpqError, Unavailable
+from opq.ids import AcquisitionId, BoxId
 from opq.model.boxes import Box
-from opq.model.events import Acquisition, AcquisitionState, EventState
+from opq.model.events import Acquisition, AcquisitionState, Event, EventState
 from opq.model.features import Windows
 from opq.model.measurements import Measurement, as_windows
 from opq.model.services import Heartbeat
@@ -59,7 +59,6 @@ class Makai:
         )
         self._watch = Watch(rules)
         self._feeds: list[_Feed] = []
-        self._work: deque[Callable[[], None]] = deque()
         self._unwritten: deque[Changes] = deque()
         self._executor = ThreadPoolExecutor(1, "store")
         self._started_unix_ns = clock.unix_ns()
@@ -89,6 +88,7 @@ class Makai:
             self._executor, self._answered, [item for _, _, items in events for item in items]
         ):
             self._stored(acquisition.acquisition_id, acquisition.bytes)
+        await call_in(self._executor, self._hand_over, [event for event, _, _ in events])
         await self._catch_up(since)
         self._log.info("restored", boxes=len(boxes), events=len(events), read_back_s=round((now - since) / NS, 1))
 
@@ -116,13 +116,16 @@ class Makai:
 
     async def _catch_up(self, since_unix_ns: int) -> None:
         """Detect on stored measurements from a little before a time on."""
-        start = since_unix_ns - _OVERLAP_NS
         for box in await call_in(self._executor, self._store.boxes.list):
-            rows: list[Measurement] = await call_in(
-                self._executor, self._store.measurements.range, box.box_id, start, 2**63 - 1, _READ_LIMIT
-            )
-            if rows:
+            at = since_unix_ns - _OVERLAP_NS
+            while rows := await self._measurements(box.box_id, at):
                 self._watch.feed([(box.box_id, as_windows(rows))], self._clock.unix_ns())
+                at = rows[-1].start_unix_ns + 1
+
+    async def _measurements(self, box_id: BoxId, start_unix_ns: int) -> list[Measurement]:
+        """Read a page of what is stored of a box."""
+        read = self._store.measurements.range
+        return await call_in(self._executor, read, box_id, start_unix_ns, 2**63 - 1, _READ_LIMIT)
 
     # --- the loop
 
@@ -136,8 +139,6 @@ class Makai:
 
     async def _loop(self) -> None:
         while True:
-            while self._work:
-                self._work.popleft()()
             self._watch.tick(self._clock.unix_ns())
             try:
                 await self._write_changes()
@@ -165,12 +166,23 @@ class Makai:
             self._store.events.put_boxes(list(changes.boxes.values()))
         for event in changes.events.values():
             self._store.events.put(event)
+        self._hand_over(changes.completed.values())
         for event in changes.completed.values():
-            task_id: TaskId = dispatch_task_id(event.event_id, event.revision)
-            self._store.tasks.add([Task(task_id, DISPATCH, TaskKind.EVENT, self._clock.unix_ns(), event.event_id)])
             self._log.info(
                 "event complete", event_id=event.event_id, extent=event.extent.value, boxes=len(event.box_ids)
             )
+
+    def _hand_over(self, events: Iterable[Event]) -> None:
+        """Queue the complete ones for Mauka; those that are queued already stay as they are.
+
+        Also after a restart: the process may have died between writing an event and queueing it.
+        """
+        now = self._clock.unix_ns()
+        self._store.tasks.add(
+            Task(dispatch_task_id(event.event_id, event.revision), DISPATCH, TaskKind.EVENT, now, event.event_id)
+            for event in events
+            if event.state is EventState.COMPLETE
+        )
 
     def _send_requests(self, changes: Changes) -> None:
         now = self._clock.unix_ns()
@@ -205,7 +217,9 @@ class Makai:
                 else:
                     getter.cancel()
             if error := receiver.exception():
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+                retryable = isinstance(error, OpqError) and error.retryable
+                code = grpc.StatusCode.UNAVAILABLE if retryable else grpc.StatusCode.INVALID_ARGUMENT
+                await context.abort(code, str(error))
         finally:
             receiver.cancel()
             self._feeds = [other for other in self._feeds if other is not feed]
@@ -215,12 +229,17 @@ class Makai:
     async def _receive(self, messages: AsyncIterator[Any], feed: _Feed) -> None:
         async for up in messages:
             kind = up.WhichOneof("kind")
+            if feed not in self._feeds and kind != "hello":
+                raise InvalidInput(f"first message: got {kind}, expected hello")
             if kind == "frames":
                 await self._frames(up.frames.frames)
             elif kind == "hello":
                 await self._hello(makai_pb2.FeedHello.FromString(up.hello), feed)
             elif kind == "presence":
                 presence = makai_pb2.BoxPresence.FromString(up.presence)
+                if self._watch.box_events(BoxId(presence.box_id)) is None:
+                    # Enrolled a moment ago.
+                    self._watch.set_boxes(await call_in(self._executor, self._store.boxes.list))
                 self._presence(feed, BoxId(presence.box_id), presence.connected)
             elif kind == "acquisition":
                 self._update(makai_pb2.AcquisitionUpdate.FromString(up.acquisition))
