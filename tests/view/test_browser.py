@@ -154,7 +154,7 @@ def test_from_the_overview_to_the_list_to_an_event(watched: Watched, tmp_path: P
     watched.nothing_wrong()
 
 
-def test_back_leads_to_the_list_with_its_filters(watched: Watched) -> None:
+def test_back_and_forth_between_the_list_with_its_filters_and_an_event(watched: Watched) -> None:
     watched.open("/events?extent=local", "Events")
     links = watched.page.locator('[data-testid="stPageLink"] a')
     expect(links).to_have_count(1)
@@ -164,6 +164,13 @@ def test_back_leads_to_the_list_with_its_filters(watched: Watched) -> None:
     watched.titled("Events")
     expect(links).to_have_count(1)
     assert "extent=local" in watched.page.url
+    watched.page.go_forward()
+    watched.titled("Voltage swell at 1 box")
+    watched.page.get_by_role("link", name="All events").click()
+    watched.titled("Events")
+    expect(links).to_have_count(1)
+    watched.page.go_back()
+    watched.titled("Voltage swell at 1 box")
     watched.nothing_wrong()
 
 
@@ -241,7 +248,7 @@ def test_sigterm_ends_the_process_promptly_while_somebody_watches(
     browser: Browser, processes: Processes, tmp_path: Path
 ) -> None:
     watched = Watched(browser.new_context(), serve(processes, "view-ending", f"sqlite:{tmp_path / 'store'}"))
-    watched.open("/", "The grid now")
+    watched.open("/events", "Events")  # The first that anybody asks of this process, so not by way of its front page.
     began = time.monotonic()
     os.kill(processes.pid("view-ending"), signal.SIGTERM)
     assert processes.wait("view-ending", 10) == 0

@@ -16,14 +16,14 @@ from opq.model.events import AcquisitionState
 from opq.store import Store
 from opq.testing import samples
 from opq.testing.site import BOXES, FREQUENCY, SAG, SWELL, Site, put_waveform, sag_segment
-from opq_view import app
+from opq_view.app import script
 from opq_view.components import access
 
 
 def overview_script() -> None:
     import streamlit as st
 
-    from opq_view.app import make_links
+    from opq_view.app.script import make_links
     from opq_view.components.notices import survives_absence
     from opq_view.pages import overview
 
@@ -35,7 +35,7 @@ def overview_script() -> None:
 def events_script() -> None:
     import streamlit as st
 
-    from opq_view.app import make_links
+    from opq_view.app.script import make_links
     from opq_view.components.notices import survives_absence
     from opq_view.pages import events
 
@@ -47,7 +47,7 @@ def events_script() -> None:
 def event_script() -> None:
     import streamlit as st
 
-    from opq_view.app import make_links
+    from opq_view.app.script import make_links
     from opq_view.components.notices import survives_absence
     from opq_view.pages import event
 
@@ -96,7 +96,7 @@ def links_of(page: AppTest) -> list[tuple[str, str]]:
 
 
 def test_the_app_itself_starts_on_the_overview(site: Site) -> None:
-    page = AppTest.from_file(app.__file__, default_timeout=30).run()
+    page = AppTest.from_file(script.__file__, default_timeout=30).run()
     assert not page.exception
     assert page.title[0].value == "The grid now"
 

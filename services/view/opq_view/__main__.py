@@ -11,7 +11,7 @@ from opq.rpc.service import parse_settings
 from opq.telemetry.logs import configure_logs
 from opq_view.settings import STORE_VARIABLE, ViewSettings
 
-_APP = Path(__file__).with_name("app.py")
+_APP = Path(__file__).with_name("app") / "script.py"
 _OPTIONS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",

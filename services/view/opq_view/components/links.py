@@ -1,5 +1,6 @@
 """The pages of the site and the links between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -7,6 +8,8 @@ import streamlit as st
 from opq.ids import EventId
 
 EVENT_PARAMETER = "event"
+_LIST = "list of events"
+_EVENT = "last event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +25,33 @@ class Links:
         st.page_link(self.event, label=label, icon=icon, query_params={EVENT_PARAMETER: event_id})
 
     def to_events(self, label: str) -> None:
-        """Draw a link to the list of events."""
-        st.page_link(self.events, label=label, icon=":material/list:")
+        """Draw a link to the list of events, as the reader left it."""
+        st.page_link(self.events, label=label, icon=":material/list:", query_params=st.session_state.get(_LIST, {}))
+
+
+def remember_list() -> None:
+    """Keep what the address says of the list of events, for when the reader comes back to it."""
+    st.session_state[_LIST] = dict(st.query_params)
+
+
+def restore_list() -> None:
+    """Put the address of the list right after the browser's way back.
+
+    Streamlit then keeps the parameters of the page that was left, and with them forgets the filters.
+    """
+    if EVENT_PARAMETER in st.query_params:
+        _go_on_with(st.session_state.get(_LIST, {}))
+
+
+def named_event() -> str:
+    """Return the event that the address names, or after the browser's way back the last one looked at; else empty."""
+    if EVENT_PARAMETER in st.query_params:
+        st.session_state[_EVENT] = st.query_params[EVENT_PARAMETER]
+    elif _EVENT in st.session_state:
+        _go_on_with({EVENT_PARAMETER: st.session_state[_EVENT]})
+    return st.query_params.get(EVENT_PARAMETER, "")
+
+
+def _go_on_with(parameters: Mapping[str, str]) -> None:
+    st.query_params.from_dict(parameters)
+    st.rerun()

@@ -19,7 +19,7 @@ from opq_view.charts.rms import RmsRecord, rms_chart
 from opq_view.charts.waveforms import Recording, TimeFrame, waveform_chart
 from opq_view.components import access
 from opq_view.components.access import MOST_INCIDENTS, EventRecord
-from opq_view.components.links import EVENT_PARAMETER, Links
+from opq_view.components.links import Links, named_event
 from opq_view.components.notices import empty, renew_later
 from opq_view.components.recordings import by_box, recorded_segments, rms_series, window_series
 from opq_view.components.show import show_chart, show_tiles
@@ -48,7 +48,7 @@ _Infos = Mapping[BoxId, Sequence[WaveformInfo]]
 
 def show(links: Links) -> None:
     """Draw the event that the address names."""
-    event_id = st.query_params.get(EVENT_PARAMETER, "")
+    event_id = named_event()
     record = access.event_record(EventId(event_id)) if event_id else None
     if record is None:
         st.title("Event")

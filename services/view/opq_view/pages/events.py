@@ -13,7 +13,7 @@ from opq.store.port import EventFilter
 from opq_view.charts.timeline import timeline_chart
 from opq_view.components import access
 from opq_view.components.event_search import EventPage
-from opq_view.components.links import Links
+from opq_view.components.links import Links, remember_list, restore_list
 from opq_view.components.notices import empty
 from opq_view.components.show import show_chart
 from opq_view.components.wording import (
@@ -39,8 +39,10 @@ _COLOURS: dict[Extent, Literal["blue", "orange", "green"]] = {
 
 def show(links: Links) -> None:
     """Draw the page."""
+    restore_list()
     st.title("Events")
     which, extent = _filters()
+    remember_list()
     before = st.query_params.get(_BEFORE)
     try:
         page = access.event_page(which, extent, EventId(before) if before else None, PAGE_SIZE)
