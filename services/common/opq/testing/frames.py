@@ -30,4 +30,6 @@ def good_windows(start_unix_ns: int, count: int = 5, nominal: Nominal = Nominal(
 
 def good_frame(box_id: str, sequence: int, start_unix_ns: int, count: int = 5, **features: float) -> FeatureFrame:
     """Make one frame of `good_windows`."""
-    return FeatureFrame(BoxId(box_id), sequence, good_windows(start_unix_ns, count, Nominal(120, 60), **features), 1_000_000)
+    return FeatureFrame(
+        BoxId(box_id), sequence, good_windows(start_unix_ns, count, Nominal(120, 60), **features), 1_000_000
+    )
