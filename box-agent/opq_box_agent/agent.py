@@ -255,7 +255,6 @@ class Agent:
         while True:
             await asyncio.sleep(_HEALTH_PERIOD_S * self._random.uniform(0.8, 1.2))
             health = box_pb2.Health(
-                power=box_pb2.POWER_SOURCE_MAINS,
                 spooled_frames=len(self.spool),
                 dropped_frames=self.spool.dropped,
                 disk_free_bytes=shutil.disk_usage(self._config.data_dir).free,
