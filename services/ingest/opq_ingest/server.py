@@ -203,15 +203,20 @@ class Ingest:
             await call_in(self._calls, boxes.gasped, session.box_id, up.last_gasp.unix_ns)
         elif kind == "goodbye":
             self._log.info("goodbye", box_id=session.box_id, reason=up.goodbye.reason[:200])
-        elif kind == "command_result" and up.command_result.HasField("problem"):
-            result = up.command_result
-            self.feed.acquisition(makai_pb2.AcquisitionUpdate(acquisition_id=result.command_id, problem=result.problem))
         elif kind == "command_result":
-            self._log.info("command done", box_id=session.box_id, command_id=up.command_result.command_id)
+            self._command_result(session, up.command_result)
         else:
             session.send(
                 rejection(0, InvalidInput(f"message: got {kind}, expected a frame, health, result or goodbye"))
             )
+
+    def _command_result(self, session: BoxSession, result: box_pb2.CommandResult) -> None:
+        log = self._log.bind(box_id=session.box_id, command_id=result.command_id)
+        if result.HasField("problem"):
+            log.warning("the box cannot", reason=result.problem.message)
+            self.feed.acquisition(makai_pb2.AcquisitionUpdate(acquisition_id=result.command_id, problem=result.problem))
+        else:
+            log.info("command done")
 
     async def _send(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
         while (down := await session.next_message()) is not None:
