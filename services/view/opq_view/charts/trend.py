@@ -130,6 +130,8 @@ def _unbroken(line: tuple[Array, Array]) -> list[tuple[Array, Array]]:
 
 
 def _finish(figure: go.Figure, title: str) -> None:
-    lay_out(figure, _HEIGHT_PX, showlegend=len({trace.name for trace in figure.data if trace.name}) > 1)
+    several = len({trace.name for trace in figure.data if trace.name}) > 1
+    # No zoom: the chart is drawn anew every few seconds.
+    lay_out(figure, _HEIGHT_PX, showlegend=several, dragmode=False)
     figure.update_xaxes(title="Time of day [UTC]", type="date", tickformat="%H:%M:%S", nticks=6)
     figure.update_yaxes(title=title, nticks=6)

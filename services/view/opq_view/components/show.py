@@ -12,8 +12,8 @@ _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d
 
 def show_chart(chart: Chart, key: str) -> None:
     """Draw a chart with its sentence as caption and as text alternative."""
-    if "Mobile" in st.context.headers.get("User-Agent", ""):
-        # Else a finger that means to scroll past the chart zooms into it.
+    if chart.figure.layout.dragmode and "Mobile" in st.context.headers.get("User-Agent", ""):
+        # A finger that means to scroll past the chart would zoom into it.
         chart.figure.update_layout(dragmode=False)
     st.plotly_chart(chart.figure, key=key, config=_CONFIG, alt=chart.sentence)
     st.caption(chart.sentence)

@@ -9,6 +9,7 @@ from opq.errors import Unavailable
 from opq.ids import GridId
 from opq.model.boxes import Box
 from opq.model.incidents import Incident
+from opq_view.charts.chart import Chart
 from opq_view.charts.trend import BoxHistory, frequency_trend, voltage_trend
 from opq_view.components import access
 from opq_view.components.access import SiteBoxes
@@ -32,6 +33,7 @@ from opq_view.components.wording import (
 PERIOD_S = 2.0
 _TREND_S = 300
 _TREND_BOXES = 4
+_GRIDS_CACHED = 50
 _BOXES_PER_PAGE = 50
 _INCIDENTS = 100
 """Newest incidents looked at; those of one event and class are one line."""
@@ -101,18 +103,26 @@ def _grid(grid: GridNow, now: int) -> None:
 
 
 def _trend(boxes: Sequence[Box], site: SiteBoxes, now: int) -> None:
-    chosen = trend_boxes(boxes, site.statuses, now, _TREND_BOXES)
-    histories = [BoxHistory(box.box_id, box.nominal, access.history(box.box_id, _TREND_S)) for box in chosen]
     st.subheader(f"Newest {_TREND_S // 60} minutes, grid {boxes[0].grid_id}", anchor="trend")
-    if not any(history.rows for history in histories):
+    chosen = trend_boxes(boxes, site.statuses, now, _TREND_BOXES)
+    charts = _trend_charts(tuple(chosen))
+    if charts is None:
         empty("Nothing has been measured yet. Curves appear here a second after the first box connects.")
         return
-    newest = max((history for history in histories if history.rows), key=lambda history: history.rows[-1].start_unix_ns)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        show_chart(voltage_trend(histories), "trend-voltage")
-    with right:
-        show_chart(frequency_trend(newest), "trend-frequency")
+    for column, chart, key in zip(st.columns(2, gap="medium"), charts, ("voltage", "frequency"), strict=True):
+        with column:
+            show_chart(chart, f"trend-{key}")
+
+
+@st.cache_resource(ttl=access.TTL_S, max_entries=_GRIDS_CACHED, show_spinner=False)
+def _trend_charts(boxes: tuple[Box, ...]) -> tuple[Chart, Chart] | None:
+    """Make both charts once for all who are watching: it takes longer than all else on the page."""
+    histories = [BoxHistory(box.box_id, box.nominal, access.history(box.box_id, _TREND_S)) for box in boxes]
+    measured = [history for history in histories if history.rows]
+    if not measured:
+        return None
+    newest = max(measured, key=lambda history: history.rows[-1].start_unix_ns)
+    return voltage_trend(histories), frequency_trend(newest)
 
 
 def _incidents(incidents: Sequence[Incident], links: Links, now: int) -> None:
