@@ -75,7 +75,8 @@ async def test_frames_written_to_a_fifo_give_the_features_of_the_samples_they_ca
     counts = mains(4)
     blocks, windows = await through_fifo(tmp_path / "opq0", frames_of(counts), 1 / 60)
     assert np.array_equal(np.concatenate([block.counts for block in blocks]), counts)
-    direct = FeatureExtractor(RATE, Nominal(120, 60)).feed(counts * 0.01, blocks[0].start_unix_ns)
+    extractor = FeatureExtractor(RATE, Nominal(120, 60))
+    direct = Windows.concatenate([extractor.feed(counts * 0.01, blocks[0].start_unix_ns), extractor.finish()])
     assert len(windows) == len(direct) > 15
     np.testing.assert_allclose(windows.values, direct.values, rtol=1e-5, atol=1e-5)
     assert windows.flags.tolist() == direct.flags.tolist()
