@@ -58,13 +58,14 @@ class FrameClock:
     """Says when each frame's first sample was taken, without I/O.
 
     Without GPS the time follows the clock of the host at the moment of reading, at most `_SLEW_NS` per frame, so
-    that the jitter of reading does not tear the samples apart; a difference of `_STEP_NS` is a step and is taken at
-    once. A GPS pulse fixes the time of the sample at which the timer stood as captured: the full second next to the
+    that the jitter of reading does not tear the samples apart. A difference of `_STEP_NS` that lasts for
+    `_STEP_FRAMES` is a step of the clock, or frames were lost; a shorter one is a busy host that reads late. A GPS pulse fixes the time of the sample at which the timer stood as captured: the full second next to the
     host's idea of it. GPS counts for `_HOLDOVER_FRAMES` after the last pulse.
     """
 
     _SLEW_NS = 2_000
     _STEP_NS = NS // 2
+    _STEP_FRAMES = SAMPLE_RATE_HZ // FRAME_SAMPLES
     _HOLDOVER_FRAMES = 10 * SAMPLE_RATE_HZ // FRAME_SAMPLES
     _NTP_UNCERTAINTY_NS = 20_000_000
     _GPS_UNCERTAINTY_NS = 200_000
@@ -74,6 +75,7 @@ class FrameClock:
         self._before: int | None = None
         self._ticks_per_frame = 0.0
         self._since_pulse = self._HOLDOVER_FRAMES
+        self._off_frames = 0
 
     @property
     def source(self) -> tuple[TimeSource, int]:
@@ -88,12 +90,13 @@ class FrameClock:
         error = host_unix_ns - expected
         self._learn_ticks(frame)
         self._since_pulse += 1
+        self._off_frames = self._off_frames + 1 if abs(error) > self._STEP_NS else 0
         if frame.gps_pulse and (pulse_error := self._pulse_error(frame, expected)) is not None:
             self._since_pulse = 0
             expected += (
                 pulse_error if abs(pulse_error) > NS // 1000 else max(-self._SLEW_NS, min(self._SLEW_NS, pulse_error))
             )
-        elif abs(error) > self._STEP_NS:
+        elif self._off_frames > self._STEP_FRAMES:
             expected = host_unix_ns
         elif self._since_pulse >= self._HOLDOVER_FRAMES:
             expected += max(-self._SLEW_NS, min(self._SLEW_NS, error))
