@@ -59,8 +59,9 @@ class FrameClock:
 
     Without GPS the time follows the clock of the host at the moment of reading, at most `_SLEW_NS` per frame, so
     that the jitter of reading does not tear the samples apart. A difference of `_STEP_NS` that lasts for
-    `_STEP_FRAMES` is a step of the clock, or frames were lost; a shorter one is a busy host that reads late. A GPS pulse fixes the time of the sample at which the timer stood as captured: the full second next to the
-    host's idea of it. GPS counts for `_HOLDOVER_FRAMES` after the last pulse.
+    `_STEP_FRAMES` is a step of the clock, or frames were lost; a shorter one is a busy host that reads late. A GPS
+    pulse fixes the time of the sample at which the timer stood as captured: the full second next to the host's idea
+    of it. GPS counts for `_HOLDOVER_FRAMES` after the last pulse.
     """
 
     _SLEW_NS = 2_000
