@@ -211,10 +211,11 @@ class Makai:
             await context.send_initial_metadata(())
             while not receiver.done():
                 getter = asyncio.create_task(feed.outbox.get())
-                await asyncio.wait([getter, receiver], return_when=asyncio.FIRST_COMPLETED)
-                if getter.done():
-                    yield getter.result()
-                else:
+                try:
+                    await asyncio.wait([getter, receiver], return_when=asyncio.FIRST_COMPLETED)
+                    if getter.done():
+                        yield getter.result()
+                finally:
                     getter.cancel()
             if error := receiver.exception():
                 retryable = isinstance(error, OpqError) and error.retryable
