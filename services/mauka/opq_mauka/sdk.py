@@ -5,7 +5,7 @@ findings; see `opq_mauka.plugins` for examples and `docs/plugins.md` for the way
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -85,3 +85,18 @@ class Plugin(ABC, Generic[Config]):
         For a tick, a finding whose (box, start) is that of an open incident replaces it: that is how an
         incident ends.
         """
+
+
+class RecordPlugin(Plugin[Config]):
+    """A plugin of events that looks at each box's waveform for itself."""
+
+    def analyze(self, context: EventContext | TickContext) -> Sequence[Finding]:
+        """Look at every box that has waveform; see `findings`."""
+        if not isinstance(context, EventContext):
+            return ()
+        records = (record for record in context.records if record.segments)
+        return [finding for record in records for finding in self.findings(context, record)]
+
+    @abstractmethod
+    def findings(self, context: EventContext, record: BoxRecord) -> Iterable[Finding]:
+        """Say what happened at one box, from its waveform."""

@@ -1,6 +1,6 @@
 """Harmonic distortion above its limit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from opq.standards import distortion, window_runs
 from opq.standards.distortion import DistortionLimits
 from opq.standards.window_runs import WindowRun
 from opq_mauka.plugins.continuation import join_parts, lasting_before
-from opq_mauka.sdk import BoxRecord, EventContext, Plugin, PluginConfig, TickContext
+from opq_mauka.sdk import BoxRecord, EventContext, PluginConfig, RecordPlugin
 
 _HARMONICS = tuple(f"h{order}_pct" for order in HARMONIC_ORDERS)
 
@@ -30,22 +30,15 @@ class DistortionConfig(PluginConfig):
     """Windows of 10 or 12 cycles it must last."""
 
 
-class Distortion(Plugin[DistortionConfig]):
+class Distortion(RecordPlugin[DistortionConfig]):
     """One incident per time in which the 10/12-cycle THD was above its limit."""
 
     name: ClassVar[str] = "distortion"
     version: ClassVar[str] = "1"
     config_class: ClassVar[type[PluginConfig]] = DistortionConfig
 
-    def analyze(self, context: EventContext | TickContext) -> Sequence[Finding]:
-        """Find the distortion of every box; windows with lost or disturbed voltage are not judged."""
-        if not isinstance(context, EventContext):
-            return ()
-        return [finding for record in context.records for finding in self._findings(context, record)]
-
-    def _findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
-        if not record.segments:
-            return
+    def findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
+        """Find the distortion of one box; windows with lost or disturbed voltage are not judged."""
         limits = DistortionLimits(**self.config.model_dump())
         parts = [
             run

@@ -1,6 +1,6 @@
 """Disturbances outside a voltage tolerance envelope: ITIC, SEMI F47 and any other curve."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import field_validator
@@ -14,7 +14,7 @@ from opq.standards.envelopes import ENVELOPES, Envelope
 from opq.standards.ieee1159 import Direction
 from opq.standards.tolerance import Excursion, LevelTime
 from opq_mauka.plugins.continuation import join_parts, lasting_before
-from opq_mauka.sdk import BoxRecord, EventContext, Plugin, PluginConfig, TickContext
+from opq_mauka.sdk import BoxRecord, EventContext, PluginConfig, RecordPlugin
 
 
 class EnvelopeConfig(PluginConfig):
@@ -39,7 +39,7 @@ class EnvelopeConfig(PluginConfig):
         return curve
 
 
-class EnvelopePlugin(Plugin[EnvelopeConfig]):
+class EnvelopePlugin(RecordPlugin[EnvelopeConfig]):
     """One incident per disturbance that breaks the envelope; subclasses name the curve and the classes."""
 
     config_class: ClassVar[type[PluginConfig]] = EnvelopeConfig
@@ -52,15 +52,8 @@ class EnvelopePlugin(Plugin[EnvelopeConfig]):
         built_in = ENVELOPES[config.envelope or self.default_envelope]
         self._envelope = built_in if config.curve is None else Envelope.from_mapping(config.curve)
 
-    def analyze(self, context: EventContext | TickContext) -> Sequence[Finding]:
-        """Judge the disturbances of every box; those inside the curve give nothing."""
-        if not isinstance(context, EventContext):
-            return ()
-        return [finding for record in context.records for finding in self._findings(context, record)]
-
-    def _findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
-        if not record.segments:
-            return
+    def findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
+        """Judge the disturbances of one box; those inside the curve give nothing."""
         parts = [
             excursion
             for segment in record.segments

@@ -1,6 +1,6 @@
 """Frequency away from nominal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from opq.standards import frequency, window_runs
 from opq.standards.frequency import FrequencyLimits
 from opq.standards.window_runs import WindowRun
 from opq_mauka.plugins.continuation import join_parts, lasting_before
-from opq_mauka.sdk import BoxRecord, EventContext, Plugin, PluginConfig, TickContext
+from opq_mauka.sdk import BoxRecord, EventContext, PluginConfig, RecordPlugin
 
 
 class FrequencyConfig(PluginConfig):
@@ -30,22 +30,15 @@ class FrequencyConfig(PluginConfig):
     """Windows of 10 or 12 cycles it must last."""
 
 
-class Frequency(Plugin[FrequencyConfig]):
+class Frequency(RecordPlugin[FrequencyConfig]):
     """One incident per time in which the 10/12-cycle frequency was outside nominal +/- 0.1 Hz."""
 
     name: ClassVar[str] = "frequency"
     version: ClassVar[str] = "1"
     config_class: ClassVar[type[PluginConfig]] = FrequencyConfig
 
-    def analyze(self, context: EventContext | TickContext) -> Sequence[Finding]:
-        """Find the deviations of every box; windows with lost or disturbed voltage are not judged."""
-        if not isinstance(context, EventContext):
-            return ()
-        return [finding for record in context.records for finding in self._findings(context, record)]
-
-    def _findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
-        if not record.segments:
-            return
+    def findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
+        """Find the deviations of one box; windows with lost or disturbed voltage are not judged."""
         limits = FrequencyLimits(**self.config.model_dump())
         nominal = record.box.nominal
         parts = [

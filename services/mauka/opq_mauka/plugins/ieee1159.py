@@ -1,6 +1,6 @@
 """Sags, swells, interruptions, undervoltages and overvoltages by IEEE 1159."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from opq.signal.segments import half_cycle_series
 from opq.standards import ieee1159
 from opq.standards.ieee1159 import Direction, Disturbance, Thresholds
 from opq_mauka.plugins.continuation import join_parts, lasting_before
-from opq_mauka.sdk import BoxRecord, EventContext, Plugin, PluginConfig, TickContext
+from opq_mauka.sdk import BoxRecord, EventContext, PluginConfig, RecordPlugin
 
 _HIGH = {IncidentClass.VOLTAGE_SWELL, IncidentClass.OVERVOLTAGE}
 
@@ -30,22 +30,15 @@ class Ieee1159Config(PluginConfig):
     """By how much the voltage must be back for the disturbance to end."""
 
 
-class Ieee1159(Plugin[Ieee1159Config]):
+class Ieee1159(RecordPlugin[Ieee1159Config]):
     """One incident per excursion of Urms(1/2), classed by IEEE 1159-2019 table 2."""
 
     name: ClassVar[str] = "ieee1159"
     version: ClassVar[str] = "1"
     config_class: ClassVar[type[PluginConfig]] = Ieee1159Config
 
-    def analyze(self, context: EventContext | TickContext) -> Sequence[Finding]:
-        """Find the disturbances of every box; a box with none gives nothing."""
-        if not isinstance(context, EventContext):
-            return ()
-        return [finding for record in context.records for finding in self._findings(context, record)]
-
-    def _findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
-        if not record.segments:
-            return
+    def findings(self, context: EventContext, record: BoxRecord) -> Iterator[Finding]:
+        """Find the disturbances of one box."""
         box = record.box
         thresholds = Thresholds(**self.config.model_dump())
         parts = [
