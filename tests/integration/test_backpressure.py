@@ -69,16 +69,21 @@ async def test_while_the_store_is_away_boxes_are_held_back_and_afterwards_everyt
             door.closed = True
             begin = time.time_ns() - 10_000 * NS
             flood = asyncio.create_task(flood_frames(call, begin, 5000))
-            await asyncio.sleep(2)
+            await asyncio.sleep(4)
             assert len(ingest._waiting) <= settings.max_waiting_frames + 1, "what waits is bounded"
             assert not flood.done(), "the box is held back"
             assert door.count() == 0
-            door.closed = False
+            door.closed, reopened = False, time.time_ns()
             await asyncio.wait_for(flood, 60)
             deadline = time.monotonic() + 30
             while door.count() < 5000 and time.monotonic() < deadline:
                 await asyncio.sleep(0.1)
             assert door.count() == 5000, "nothing was lost, nothing doubled"
+            while store.heartbeats.list("ingest")[0].started_unix_ns < reopened and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+            assert store.heartbeats.list("ingest")[0].started_unix_ns >= reopened, (
+                "what was silent meanwhile is no outage"
+            )
             call.cancel()
     finally:
         stop.set()

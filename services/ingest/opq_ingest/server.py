@@ -14,7 +14,7 @@ import structlog
 from google.protobuf import message
 
 from opq import ids
-from opq.clock import Clock
+from opq.clock import NS, Clock
 from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus, Power
@@ -38,6 +38,8 @@ _BATCH_S = 0.1
 _MAX_BATCH = 2000
 _STORE_RETRY_S = 0.5
 _GREETING_S = 10.0
+_STALL_NS = 3 * NS
+"""When no batch could be stored for this long, what boxes sent meanwhile is not yet known to anybody else."""
 _HOUSEKEEPING_S = 2.0
 _CONFIGURATION_S = 5.0
 """How soon a box that was changed in the store is told."""
@@ -59,7 +61,8 @@ class Ingest:
         self._recording = ThreadPoolExecutor(1, "recording")
         self._calls = ThreadPoolExecutor(4, "calls")
         self._recorder = Recorder(store, clock)
-        self._started_unix_ns = clock.unix_ns()
+        self._working_since_unix_ns = clock.unix_ns()
+        self._flowed_ns = clock.monotonic_ns()
         self.feed = MakaiFeed(settings.ingest_id, settings.makai, lambda: self._sessions, self._on_down, clock)
         self._uploads = Uploads(store, self._calls, self.feed.acquisition)
 
@@ -251,7 +254,16 @@ class Ingest:
                 except Unavailable as error:
                     self._log.warning("the store is away; frames wait", waiting=len(self._waiting), reason=str(error))
                     await asyncio.sleep(_STORE_RETRY_S)
+                    continue
+            self._note_flow()
             await asyncio.sleep(_BATCH_S)
+
+    def _note_flow(self) -> None:
+        """Frames are being stored; after a stall the silence of boxes counts anew from here."""
+        now = self._clock.monotonic_ns()
+        if now - self._flowed_ns > _STALL_NS:
+            self._working_since_unix_ns = self._clock.unix_ns()
+        self._flowed_ns = now
 
     async def _record_batch(self) -> None:
         """Store the oldest waiting frames, then forward them, then let them be acknowledged."""
@@ -326,9 +338,12 @@ class Ingest:
                 self._log.warning("the store is away", reason=str(error))
 
     def _write_house(self) -> None:
-        now = self._clock.unix_ns()
-        self._store.heartbeats.beat(Heartbeat(self._settings.ingest_id, "ingest", self._started_unix_ns, now))
+        """Write the newest values before the sign of life that vouches for them."""
         self._store.boxes.seen(self._recorder.take_seen())
+        now = self._clock.unix_ns()
+        stalled = self._clock.monotonic_ns() - self._flowed_ns > _STALL_NS
+        since = now if stalled else self._working_since_unix_ns
+        self._store.heartbeats.beat(Heartbeat(self._settings.ingest_id, "ingest", since, now))
 
     def _reconfigure(self, boxes: list[Box]) -> None:
         now = self._clock.unix_ns()

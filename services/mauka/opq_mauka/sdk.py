@@ -53,7 +53,8 @@ class TickContext:
     now_unix_ns: int
     boxes: tuple[tuple[Box, BoxStatus | None], ...]
     ingest_up_since_unix_ns: int
-    """Since when some ingest has been alive without a break; silence before it says nothing about boxes. 0 if none is."""
+    """Since when every ingest that is alive has been working without a break; silence before it says nothing about
+    boxes. 0 if none is alive."""
     open_incidents: tuple[Incident, ...]
     """This plugin's incidents that still last."""
 

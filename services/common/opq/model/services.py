@@ -11,4 +11,5 @@ class Heartbeat:
     role: str
     """``ingest``, ``makai``, ``hub``, ``worker``, ``view``"""
     started_unix_ns: int
+    """Since when it has been working without a break."""
     alive_unix_ns: int

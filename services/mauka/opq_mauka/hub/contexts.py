@@ -64,7 +64,7 @@ def tick_context(store: Store, task: Task, now_unix_ns: int) -> LoadedContext:
     statuses = {status.box_id: status for status in store.boxes.statuses()}
     boxes = tuple(TickBox(box, statuses.get(box.box_id)) for box in store.boxes.list())
     alive = [beat for beat in store.heartbeats.list("ingest") if now_unix_ns - beat.alive_unix_ns <= _INGEST_ALIVE_NS]
-    up_since = min((beat.started_unix_ns for beat in alive), default=0)
+    up_since = max((beat.started_unix_ns for beat in alive), default=0)
     still_open = store.incidents.list(IncidentFilter(plugin=task.plugin, open_only=True), _MAX_OPEN)
     head = TickHead(now_unix_ns, boxes, up_since, tuple(still_open))
     return LoadedContext(TICK_HEAD.dump_json(head).decode(), ())
