@@ -77,7 +77,7 @@ async def test_ten_minutes_without_network_are_made_up_completely_while_live_dat
             await asyncio.sleep(0.5)
         assert len(behind) > 10, "back-fill took a while, or this shows nothing"
         assert sorted(behind)[len(behind) // 2] < 2, "live data flowed meanwhile"
-        newest = max(agent.spool.sequences)
+        newest = max(agent.spool.sequences, default=0)
         await until(
             lambda: min(agent.spool.sequences, default=newest + 1) > newest, "everything until now is acknowledged", 20
         )
