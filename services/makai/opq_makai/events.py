@@ -54,6 +54,8 @@ class EventRules:
     max_neighbours: int = 8
     answer_timeout_ns: int = 30 * NS
     """A waveform that has not come after this long is missing (for now)."""
+    ask_again_ns: int = 60 * NS
+    """A connected box that did not answer is asked again this often: it or the store may have been in trouble."""
     forget_ns: int = HOUR_NS
     """After this long nothing joins a complete event, and ring buffers hold no more of it."""
 
@@ -101,6 +103,8 @@ class GridEvents:
         self._connected: set[BoxId] = set()
         self._open: dict[EventId, _Open] = {}
         self._soft: list[Trigger] = []
+        self._unanswered: dict[AcquisitionId, int] = {}
+        """Acquisitions given up for want of an answer, and when they were last asked for."""
         self._changes = Changes()
 
     def set_boxes(self, boxes: Iterable[Box]) -> None:
@@ -285,6 +289,7 @@ class GridEvents:
             self._complete(found, now)
             if found.event.state is EventState.COMPLETE and now - found.event.end_unix_ns > self._rules.forget_ns:
                 del self._open[found.event.event_id]
+        self._ask_again(now)
 
     def _close(self, found: _Open) -> None:
         extent, reason = self._extent(found)
@@ -389,6 +394,18 @@ class GridEvents:
                 seconds = self._rules.answer_timeout_ns / NS
                 reason = f"no answer within {seconds:g} s" if here else "the box is not connected"
                 self.missing(acquisition.acquisition_id, reason, now)
+                self._unanswered[acquisition.acquisition_id] = now
+
+    def _ask_again(self, now: int) -> None:
+        for acquisition_id, asked in list(self._unanswered.items()):
+            found = self._holder(acquisition_id)
+            if found is None or found.acquisitions[acquisition_id].state is not AcquisitionState.MISSING:
+                del self._unanswered[acquisition_id]
+            elif (
+                now - asked > self._rules.ask_again_ns and found.acquisitions[acquisition_id].box_id in self._connected
+            ):
+                self._unanswered[acquisition_id] = now
+                self._changes.requests[acquisition_id] = found.acquisitions[acquisition_id]
 
     def _complete(self, found: _Open, now: int) -> None:
         waiting = any(item.state is AcquisitionState.REQUESTED for item in found.acquisitions.values())

@@ -264,6 +264,20 @@ def test_a_box_that_comes_back_is_asked_again_for_what_it_owes() -> None:
     assert [event.revision for event in site.completed] == [0, 1]
 
 
+def test_a_connected_box_that_did_not_answer_is_asked_again_every_minute_until_it_does() -> None:
+    site = Site(count=1)
+    site.feed(hard("b1", 10), at_s=11)
+    site.pass_time(50)
+    assert site.event.state is EventState.COMPLETE
+    site.requests.clear()
+    site.pass_time(180)
+    assert len(site.requests) == 2
+    site.answer_all()
+    site.pass_time(400)
+    assert site.requests == []
+    assert [event.revision for event in site.completed] == [0, 1]
+
+
 def test_what_a_box_refuses_is_missing_with_its_reason() -> None:
     site = Site(count=1)
     site.feed(hard("b1", 10), at_s=11)
