@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opq.errors import InvalidInput, LimitExceeded
 from opq.ids import BoxId
 from opq.model.features import FEATURE_INDEX, FEATURE_NAMES, FeatureFrame, TimeSource, Windows
-from opq.rpc.frames import MAX_WINDOWS, decode_frame, encode_frame, frame_time_source, peek_sequence
+from opq.rpc.frames import MAX_WINDOWS, decode_frame, encode_frame, peek_sequence
 from opq.rpc.twins import FrameTwin
 from opq.testing.frames import good_frame
 from opq.v1 import features_pb2
@@ -44,7 +44,8 @@ def test_the_twin_reads_what_the_public_message_writes() -> None:
 
 
 def test_the_time_source_travels_with_the_frame() -> None:
-    assert frame_time_source(encode_frame(good_frame("b-1", 1, START), TimeSource.GPS)) is TimeSource.GPS
+    encoded_with_gps = encode_frame(good_frame("b-1", 1, START), TimeSource.GPS)
+    assert features_pb2.FeatureFrame.FromString(encoded_with_gps).time_source == features_pb2.TIME_SOURCE_GPS
 
 
 def test_bytes_that_are_no_frame_are_refused() -> None:

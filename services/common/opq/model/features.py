@@ -4,7 +4,7 @@
 are the names in proto, database, pages and docs. New features are appended; none is removed or moved.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, IntFlag
 
 import numpy as np
@@ -145,10 +145,6 @@ class FeatureFrame:
     def end_unix_ns(self) -> int:
         """End of the last window."""
         return int(self.windows.start_unix_ns[-1] + self.windows.duration_ns[-1])
-
-    def with_sequence(self, sequence: int) -> "FeatureFrame":
-        """Return the same frame under another sequence number."""
-        return replace(self, sequence=sequence)
 
 
 def check_values(values: FloatArray) -> None:

@@ -84,10 +84,6 @@ class Server:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return f"{listen.rsplit(':', 1)[0]}:{port}"
 
-    async def drain(self) -> None:
-        """Say "not serving", so that nothing new is sent here."""
-        await self._health.enter_graceful_shutdown()
-
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give running ones `grace_s` seconds, then end them."""
         await self._health.enter_graceful_shutdown()

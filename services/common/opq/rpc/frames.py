@@ -83,11 +83,6 @@ def decode_frame(box_id: BoxId, data: bytes) -> FeatureFrame:
     return FeatureFrame(box_id, twin.sequence, windows, min(twin.clock_uncertainty_ns, DAY_NS))
 
 
-def frame_time_source(data: bytes) -> TimeSource:
-    """Return the time source of an encoded frame."""
-    return TIME_SOURCES.get(FrameTwin.FromString(data).time_source, TimeSource.FREE)
-
-
 def peek_sequence(data: bytes) -> int:
     """Return the sequence of a frame that may otherwise be wrong; 0 if it cannot be read."""
     try:

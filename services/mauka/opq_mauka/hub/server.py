@@ -29,6 +29,9 @@ from opq_mauka.wire import NAME, parse_findings
 
 _POLL_S = 0.1
 _HOUSEKEEPING_S = 2.0
+_SWEEP_S = 600.0
+_ORPHAN_NS = 3600 * NS
+"""Bytes of an upload that nobody went on with for this long are thrown away."""
 _KEEP_DONE_NS = 24 * 3600 * NS
 _PLUGINS = "mauka/plugins/"
 """One document per plugin: workers greet at the same time, and hubs may be several."""
@@ -67,6 +70,7 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
                     (self._dispatch, _POLL_S),
                     (self._tick, _POLL_S * 5),
                     (self._keep_house, _HOUSEKEEPING_S),
+                    (self._sweep, _SWEEP_S),
                 )
             ],
         )
@@ -130,6 +134,11 @@ class Hub(mauka_pb2_grpc.MaukaServiceServicer):
         now = self._clock.unix_ns()
         self._store.heartbeats.beat(Heartbeat(self._settings.hub_id, "hub", self._started_unix_ns, now))
         self._store.tasks.remove_done(now - _KEEP_DONE_NS)
+
+    def _sweep(self) -> None:
+        swept = self._store.waveforms.sweep(self._clock.unix_ns() - _ORPHAN_NS)
+        if swept:
+            self._log.info("abandoned uploads removed", uploads=swept)
 
     # --- the Work call
 
