@@ -86,9 +86,9 @@ class Recorder:
 
     def take_seen(self) -> list[BoxSeen]:
         """Return the newest values of boxes heard of since the last call."""
-        seen = list(self._seen.values())
-        self._seen.clear()
-        return seen
+        # Swapped and not emptied: the recording thread goes on noting meanwhile.
+        seen, self._seen = self._seen, {}
+        return list(seen.values())
 
     @property
     def folds_due(self) -> int:

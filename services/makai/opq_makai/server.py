@@ -135,7 +135,7 @@ class Makai:
         await until_stopped(stop, tasks)
         with contextlib.suppress(Unavailable):
             await self._write_changes()
-            await call_in(self._executor, self._write_checkpoint)
+            await self._write_checkpoint()
 
     async def _loop(self) -> None:
         while True:
@@ -292,7 +292,7 @@ class Makai:
                 self._watch.set_boxes(await call_in(self._executor, self._beat))
                 if self._clock.monotonic_ns() - last_checkpoint >= _CHECKPOINT_S * NS:
                     last_checkpoint = self._clock.monotonic_ns()
-                    await call_in(self._executor, self._write_checkpoint)
+                    await self._write_checkpoint()
             except Unavailable as error:
                 self._log.warning("the store is away", reason=str(error))
 
@@ -301,6 +301,7 @@ class Makai:
         self._store.heartbeats.beat(Heartbeat(self._settings.makai_id, "makai", self._started_unix_ns, now))
         return self._store.boxes.list()
 
-    def _write_checkpoint(self) -> None:
+    async def _write_checkpoint(self) -> None:
+        # Taken here and not in the thread that writes it, beside which the detectors go on learning.
         state = {"unix_ns": self._clock.unix_ns(), "detectors": self._watch.state()}
-        self._store.checkpoints.put(self._key, state)
+        await call_in(self._executor, self._store.checkpoints.put, self._key, state)
