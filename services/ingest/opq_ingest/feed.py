@@ -81,7 +81,8 @@ class MakaiFeed:
         self._stream.send(FeedUpTwin(frames=batch).SerializeToString())
         now = self._clock.monotonic_ns()
         self._recent.append((now, oldest))
-        while self._recent[0][0] < now - _IN_FLIGHT_NS:
+        # A batch that still waits here is remembered however old it is.
+        while len(self._recent) > len(self._stream.waiting) and self._recent[0][0] < now - _IN_FLIGHT_NS:
             self._recent.popleft()
 
     def presence(self, box_id: BoxId, connected: bool) -> None:
