@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from opq.ids import BoxId, EventId, IncidentId
 from opq.model.incidents import Finding, Incident, IncidentClass
 
-_UPWARD = {
-    IncidentClass.VOLTAGE_SWELL,
-    IncidentClass.OVERVOLTAGE,
-    IncidentClass.FREQUENCY_SWELL,
-    IncidentClass.EXCESSIVE_THD,
-    IncidentClass.ITIC_PROHIBITED,
-    IncidentClass.OUTAGE,
+_DOWNWARD = {
+    IncidentClass.VOLTAGE_SAG,
+    IncidentClass.VOLTAGE_INTERRUPTION,
+    IncidentClass.UNDERVOLTAGE,
+    IncidentClass.FREQUENCY_SAG,
+    IncidentClass.FREQUENCY_INTERRUPTION,
+    IncidentClass.ITIC_NO_DAMAGE,
+    IncidentClass.SEMI_F47_VIOLATION,
+    IncidentClass.IEEE_1668_VIOLATION,
 }
-"""Classes whose farthest value is the greatest; of all others it is the least."""
+"""Classes whose farthest value is the least; of all others it is the greatest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def group_incidents(incidents: Iterable[Incident]) -> list[IncidentGroup]:
 def _group(members: list[Incident]) -> IncidentGroup:
     first = members[0]
     incident_class = first.finding.incident_class
-    choose = max if incident_class in _UPWARD else min
+    choose = min if incident_class in _DOWNWARD else max
     # Boxes of one grid may be declared for different voltages: where there is a per unit, it decides.
     worst = choose(
         (member.finding for member in members),
