@@ -1,4 +1,4 @@
-"""Reads a recording of any known format."""
+"""Opens a file of any known format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ from opq.formats.comtrade_file import read_comtrade
 from opq.formats.csv_file import read_csv
 from opq.formats.raw16 import read_raw16
 from opq.formats.recording import Recording
+from opq.formats.recording_file import RecordingFile
 from opq.formats.sound_file import read_sound
 
 _READERS: dict[str, Callable[[Path, float | None], Recording]] = {
@@ -31,8 +32,28 @@ _SUFFIXES = {
 FORMATS = ("auto", *_READERS)
 
 
-def read_recording(path: Path, form: str = "auto", sample_rate_hz: float | None = None) -> Recording:
-    """Read a recording.
+def form_of(path: Path, form: str = "auto") -> str:
+    """Return the name of the format: `form`, or for ``auto`` what the ending of the name says.
+
+    Raises
+    ------
+    InvalidInput
+        If `form` is none of `FORMATS`, or nothing is known of the ending.
+    """
+    check_option("format", form, FORMATS)
+    if form != "auto":
+        return form
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        endings = ", ".join(sorted(_SUFFIXES))
+        raise InvalidInput(
+            f"{path}: cannot tell the format from the ending {suffix!r} (known: {endings}); give --format"
+        )
+    return _SUFFIXES[suffix]
+
+
+def open_recordings(path: Path, form: str = "auto", sample_rate_hz: float | None = None) -> RecordingFile:
+    """Open a file of recordings; samples are read when they are asked for.
 
     Parameters
     ----------
@@ -49,12 +70,12 @@ def read_recording(path: Path, form: str = "auto", sample_rate_hz: float | None 
     check_option("format", form, FORMATS)
     if not path.is_file():
         raise InvalidInput(f"{path}: no such file")
-    if form == "auto":
-        suffix = path.suffix.lower()
-        if suffix not in _SUFFIXES:
-            endings = ", ".join(sorted(_SUFFIXES))
-            raise InvalidInput(
-                f"{path}: cannot tell the format from the ending {suffix!r} (known: {endings}); give --format"
-            )
-        form = _SUFFIXES[suffix]
-    return _READERS[form](path, sample_rate_hz)
+    form = form_of(path, form)
+    recording = _READERS[form](path, sample_rate_hz)
+    return RecordingFile(str(path), form, (recording.stored(),), list(recording.notes))
+
+
+def read_recording(path: Path, form: str = "auto", sample_rate_hz: float | None = None) -> Recording:
+    """Read the first recording of a file whole into memory; see `open_recordings`."""
+    with open_recordings(path, form, sample_rate_hz) as file:
+        return file.load()
