@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from opq.model.boxes import Nominal
 from opq.signal.fundamental import HOPS_PER_CYCLE, FundamentalFilter, PhasorArray
@@ -19,6 +20,7 @@ box declared for 60 Hz. After a jump the phase is pulled in at this rate, so a c
 HELD_HOPS = 120
 """Time constant of the period that is continued when the voltage is lost [hop]: 30 cycles, so that the two in which the filter
 already sees the loss hardly count."""
+_HELD_GAIN = 1 / HELD_HOPS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +52,12 @@ class Crossings:
         return (self.index - base) + self.fraction
 
     @staticmethod
-    def concatenate(first: "Crossings", second: "Crossings") -> "Crossings":
-        """Join two that follow each other."""
+    def concatenate(*parts: "Crossings") -> "Crossings":
+        """Join what follows each other, at least one part."""
         return Crossings(
-            np.concatenate([first.index, second.index]),
-            np.concatenate([first.fraction, second.fraction]),
-            np.concatenate([first.lost, second.lost]),
+            np.concatenate([part.index for part in parts]),
+            np.concatenate([part.fraction for part in parts]),
+            np.concatenate([part.lost for part in parts]),
         )
 
     @staticmethod
@@ -90,6 +92,7 @@ class CycleTracker:
         self._rose = False
         self._lost = False
         self._locked = False
+        self._found: list[Crossings] = []
         self._early: PhasorArray | None = np.empty(0, np.complex128)
 
     def feed(self, volts: npt.NDArray[np.float64]) -> Crossings:
@@ -100,7 +103,7 @@ class CycleTracker:
             if len(self._early) <= HOPS_PER_CYCLE:
                 return Crossings.empty()
             phasors, self._early = self._begin(self._early), None
-        return self._follow(np.abs(phasors).tolist(), _half_cycles(phasors).tolist())
+        return self._follow(np.abs(phasors), _half_cycles(phasors))
 
     def finish(self) -> Crossings:
         """Return the crossings up to the end of the last sample; nothing may be fed after it.
@@ -111,8 +114,8 @@ class CycleTracker:
             return Crossings.empty()
         count = self._lead + HOPS_PER_CYCLE
         amplitude = np.inf if self._locked else 0.0
-        phases = [(self._phase + (ahead + 1) * self._held_step) % 2 for ahead in range(count)]
-        return self._follow([amplitude] * count, phases)
+        phases = (self._phase + (np.arange(count) + 1) * self._held_step) % 2
+        return self._follow(np.full(count, amplitude), phases)
 
     def _begin(self, phasors: PhasorArray) -> PhasorArray:
         """Continue the first phasors backward to the first sample, and start the phase there."""
@@ -125,47 +128,73 @@ class CycleTracker:
         self._phase = float(first[0] - (self._lead + 1) * self._held_step) % 2
         return np.concatenate([before, phasors])
 
-    def _follow(self, amplitudes: list[float], phases: list[float]) -> Crossings:
-        """Advance the tracked phase by one hop per phasor and note where it passes whole half cycles."""
-        hops, offsets, losts = [], [], []
-        nominal, limit, floor = self._nominal_step, self._limit, self._floor
-        phase, held, hop, lost, locked = self._phase, self._held_step, self._hop, self._lost, self._locked
-        for amplitude, measured in zip(amplitudes, phases, strict=True):
-            error = (measured - phase - nominal + 1) % 2 - 1
-            locked = False
-            if amplitude < floor:
-                step = held
-            elif error > limit:
-                step = nominal + limit
-            elif error < -limit:
-                step = nominal - limit
-            else:
-                locked = True
-                step = nominal + error
-                held += (step - held) / HELD_HOPS
-            lost = lost or not locked
-            ahead = phase + step
-            whole = int(ahead)
-            if whole != int(phase):
-                offset = (whole - phase) / step
-                self._rose = self._rose or (whole == 2 and hop - 1 + offset >= self._first)
-                if self._rose:
-                    hops.append(hop - 1)
-                    offsets.append(offset)
-                    losts.append(lost)
-                    lost = False
-            phase = ahead % 2
-            hop += 1
-        self._phase, self._held_step, self._hop, self._lost, self._locked = phase, held, hop, lost, locked
-        return self._crossings(hops, offsets, losts)
+    def _follow(self, amplitudes: npt.NDArray[np.float64], phases: npt.NDArray[np.float64]) -> Crossings:
+        """Advance the tracked phase by one hop per phasor and note where it passes whole half cycles.
 
-    def _crossings(self, hops: list[int], offsets: list[float], losts: list[bool]) -> Crossings:
-        """Turn hops and parts of a hop into positions in samples."""
+        One hop at a time where the phase is not the measured one, all at once as long as it is.
+        """
+        self._found = []
+        good = amplitudes >= self._floor
+        error = np.concatenate([[np.inf], (np.diff(phases) - self._nominal_step + 1) % 2 - 1])
+        departs = np.flatnonzero(~(good & (np.abs(error) <= self._limit)))
+        at = 0
+        while at < len(phases):
+            self._step(float(amplitudes[at]), float(phases[at]))
+            at += 1
+            if self._locked:
+                later = int(np.searchsorted(departs, at))
+                end = int(departs[later]) if later < len(departs) else len(phases)
+                self._run(phases[at - 1 : end], self._nominal_step + error[at:end])
+                at = end
+        return Crossings.concatenate(*self._found) if self._found else Crossings.empty()
+
+    def _step(self, amplitude: float, measured: float) -> None:
+        """Advance by one hop: to the measured phase if it can be followed, else toward it, or on as before."""
+        error = (measured - self._phase - self._nominal_step + 1) % 2 - 1
+        self._locked = amplitude >= self._floor and abs(error) <= self._limit
+        before, step = self._phase, self._held_step
+        if self._locked:
+            step = self._nominal_step + error
+            self._held_step = step * _HELD_GAIN + self._held_step * (1 - _HELD_GAIN)
+            self._phase = measured
+        else:
+            if amplitude >= self._floor:
+                step = self._nominal_step + (self._limit if error > 0 else -self._limit)
+            self._phase = (before + step) % 2
+        self._lost = self._lost or not self._locked
+        if int(self._phase) != int(before):
+            half = 1 if before < 1 else 2
+            self._note(np.array([0]), np.array([(half - before) / step]), rising=half == 2)
+        self._hop += 1
+
+    def _run(self, phases: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> None:
+        """Advance from the first of (n + 1,) `phases` by (n,) `steps` that can all be followed."""
+        if not len(steps):
+            return
+        held, _ = lfilter([_HELD_GAIN], [1, _HELD_GAIN - 1], steps, zi=[self._held_step * (1 - _HELD_GAIN)])
+        self._held_step, self._phase = float(held[-1]), float(phases[-1])
+        half = phases.astype(np.int64)
+        passed = np.flatnonzero(half[1:] != half[:-1])
+        if len(passed):
+            begun = half[passed]
+            self._note(passed, (begun + 1 - phases[passed]) / steps[passed], rising=bool(begun[0]))
+        self._hop += len(steps)
+
+    def _note(self, ahead: npt.NDArray[np.int64], offset: npt.NDArray[np.float64], *, rising: bool) -> None:
+        """Note crossings, from the current hop on, the first `rising` or not, from the first rising one inside the stretch on."""
+        hop = self._hop + ahead - 1
+        if not self._rose:
+            first = next((at for at in range(not rising, len(hop), 2) if hop[at] + offset[at] >= self._first), None)
+            if first is None:
+                return
+            self._rose = True
+            hop, offset = hop[first:], offset[first:]
+        lost = np.zeros(len(hop), np.bool_)
+        lost[0], self._lost = self._lost, False
         delay = int(self._filter.delay)
-        within = np.array(offsets, np.float64) * self._filter.hop + (self._filter.delay - delay)
+        within = offset * self._filter.hop + (self._filter.delay - delay)
         whole = np.floor(within).astype(np.int64)
-        index = np.array(hops, np.int64) * self._filter.hop + delay + whole
-        return Crossings(index, within - whole, np.array(losts, np.bool_))
+        self._found.append(Crossings(hop * self._filter.hop + delay + whole, within - whole, lost))
 
 
 def _half_cycles(phasors: PhasorArray) -> npt.NDArray[np.float64]:
