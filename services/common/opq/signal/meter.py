@@ -1,4 +1,4 @@
-"""Half cycles and distortion of one gapless stretch of samples: the core under live and stored measurement alike."""
+"""Half cycles and basic windows of one gapless stretch of samples: the core under live and stored measurement alike."""
 
 from dataclasses import dataclass, fields
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltArray
 from opq.signal.cycles import Crossings, CycleTracker
-from opq.signal.harmonics import Distortion, DistortionMeter
+from opq.signal.spectrum import Spectra, SpectrumMeter
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -66,25 +66,62 @@ class HalfCycles:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What a stretch gave since the last call.
+class BasicWindows:
+    """Consecutive windows of N cycles as columns (IEC 61000-4-30: 10 cycles at 50 Hz, 12 at 60 Hz).
 
     Attributes
     ----------
-    half_cycles : HalfCycles
-        The half cycles that became complete.
-    distortion : Distortion
-        The (w,) basic windows that became complete.
-    window_ends : (w,) int64
-        Half cycles of the stretch up to the end of each basic window.
-    window_lost : (w,) bool
-        Whether the phase was continued somewhere in the window, so that its distortion means nothing.
+    end_half_cycle : (w,) int64
+        Half cycles of the stretch up to the end of each.
+    start, end : (w,) float64
+        Positions from the first sample of the stretch [sample].
+    u_rms_v : (w,) float64
+        Rms over the window [V].
+    u_rms_half_min_v, u_rms_half_max_v : (w,) float64
+        Least and greatest Urms(1/2) that ends in it [V].
+    lost : (w,) bool
+        The phase was continued somewhere in it, so that frequency and spectrum mean nothing.
+    spectra : Spectra
+        Of the same windows; none if spectra are not measured.
     """
 
+    end_half_cycle: npt.NDArray[np.int64]
+    start: VoltArray
+    end: VoltArray
+    u_rms_v: VoltArray
+    u_rms_half_min_v: VoltArray
+    u_rms_half_max_v: VoltArray
+    lost: BoolArray
+    spectra: Spectra
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a stretch gave since the last call: the half cycles and basic windows that became complete."""
+
     half_cycles: HalfCycles
-    distortion: Distortion
-    window_ends: npt.NDArray[np.int64]
-    window_lost: BoolArray
+    basic: BasicWindows
+
+
+@dataclass(slots=True)
+class Ticks:
+    """Where windows begin anew: the first rising crossing at or after each tick begins one (IEC 61000-4-30, 4.5; M).
+
+    The window before is completed and overlaps it.
+
+    Attributes
+    ----------
+    next : float
+        Position of the next tick [sample].
+    period : float
+        Distance of ticks [sample].
+    """
+
+    next: float
+    period: float
 
 
 class CycleMeter:
@@ -99,23 +136,36 @@ class CycleMeter:
     every : int
         Results are given when another `every` half cycles are complete, or a basic window if that is less: small blocks
         then cost little.
-    distortion : bool
-        Whether basic windows are measured, or only half cycles.
+    spectra : bool
+        Whether the spectra of basic windows are measured.
+    ticks : Ticks, optional
+        Where basic windows begin anew; without, they follow each other for ever.
     """
 
-    def __init__(self, sample_rate_hz: float, nominal: Nominal, every: int, *, distortion: bool = True) -> None:
+    def __init__(
+        self,
+        sample_rate_hz: float,
+        nominal: Nominal,
+        every: int,
+        *,
+        spectra: bool = True,
+        ticks: Ticks | None = None,
+    ) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._every = min(every, 2 * nominal.cycles)
         self._window = 2 * nominal.cycles
         self._tracker = CycleTracker(sample_rate_hz, nominal)
-        self._distortion = DistortionMeter(sample_rate_hz, nominal.f_hz, nominal.cycles) if distortion else None
+        self._spectra = SpectrumMeter(sample_rate_hz, nominal.f_hz, nominal.cycles) if spectra else None
+        self._ticks = ticks
         self._volts: VoltArray = np.empty(0)
         self._base = 0
         self._crossings = Crossings.empty()
         self._measured_crossings = 0
         self._until_due = 1 + self._every
         self._window_start = 0
-        self._windows_done = 0
+        self._dropped_crossings = 0
+        self._energy = np.zeros(1)
+        self._u_half = np.zeros(1)
         self._last_energy = 0.0
         self._last_length = 0.0
 
@@ -141,10 +191,12 @@ class CycleMeter:
         """Measure what lies between the crossings found and not yet measured."""
         position = self._crossings.relative_to(self._base)
         half_cycles = self._half_cycles(position, max(self._measured_crossings, 1))
-        measured = self._basic_windows(position, half_cycles)
+        self._energy = np.concatenate([self._energy, self._energy[-1] + np.cumsum(half_cycles.energy)])
+        self._u_half = np.concatenate([self._u_half, half_cycles.u_rms_half_v])
+        basic = self._basic_windows(position)
         self._forget(position)
         self._measured_crossings = len(self._crossings)
-        return measured
+        return Measured(half_cycles, basic)
 
     def _half_cycles(self, position: VoltArray, first: int) -> HalfCycles:
         """Measure the half cycles that end at crossings `first` and later."""
@@ -190,22 +242,40 @@ class CycleMeter:
         begin = np.ceil(edges - first).astype(np.intp)
         return energy, np.maximum.reduceat(np.abs(volts[: begin[-1]]), begin[:-1])
 
-    def _basic_windows(self, position: VoltArray, half_cycles: HalfCycles) -> Measured:
+    def _basic_windows(self, position: VoltArray) -> BasicWindows:
         """Measure the basic windows whose last crossing is known."""
-        count = max(0, (len(position) - 1 - self._window_start) // self._window)
-        edges = self._window_start + self._window * np.arange(count + 1)
-        windows = self._windows_done + 1 + np.arange(count)
-        self._windows_done += count
-        self._window_start = int(edges[-1])
-        if self._distortion is None:
-            return Measured(half_cycles, Distortion.empty(), np.empty(0, np.int64), np.empty(0, np.bool_))
-        lost: BoolArray = np.any(
-            self._crossings.lost[edges[0] + 1 : edges[-1] + 1].reshape(count, self._window), axis=1
+        first = np.array(self._take_windows(position), np.int64)
+        last = first + self._window
+        start, end = position[first], position[last]
+        inside = first[:, None] + np.arange(1, self._window + 1)
+        u_half = self._u_half[inside]
+        return BasicWindows(
+            end_half_cycle=self._dropped_crossings + last,
+            start=self._base + start,
+            end=self._base + end,
+            u_rms_v=np.sqrt((self._energy[last] - self._energy[first]) / (end - start)),
+            u_rms_half_min_v=u_half.min(axis=1, initial=np.inf),
+            u_rms_half_max_v=u_half.max(axis=1, initial=0.0),
+            lost=self._crossings.lost[inside].any(axis=1),
+            spectra=Spectra.none() if self._spectra is None else self._spectra.measure(self._volts, start, end),
         )
-        edge = position[edges] if count else np.empty(1)
-        return Measured(
-            half_cycles, self._distortion.measure(self._volts, edge[:-1], edge[1:]), windows * self._window, lost
-        )
+
+    def _take_windows(self, position: VoltArray) -> list[int]:
+        """Return the crossings at which the windows begin that are complete, and note where the next one begins."""
+        first: list[int] = []
+        if not len(position):
+            return first
+        if self._ticks is not None:
+            while self._ticks.next <= self._base + position[self._window_start]:
+                self._ticks.next += self._ticks.period
+        while self._window_start + self._window < len(position):
+            first.append(self._window_start)
+            self._window_start += self._window
+            if self._ticks is not None and self._base + position[self._window_start] > self._ticks.next:
+                after = int(np.searchsorted(position, self._ticks.next - self._base))
+                self._window_start -= (self._window_start - after) // 2 * 2
+                self._ticks.next += self._ticks.period
+        return first
 
     def _forget(self, position: VoltArray) -> None:
         """Drop the crossings and samples that no later window or cycle pair needs."""
@@ -216,4 +286,7 @@ class CycleMeter:
         self._base += dropped
         kept = max(0, min(self._window_start, len(position) - _PAIR))
         self._crossings = self._crossings[kept:]
+        self._energy = self._energy[kept:] - self._energy[kept]
+        self._u_half = self._u_half[kept:]
+        self._dropped_crossings += kept
         self._window_start -= kept

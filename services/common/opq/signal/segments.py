@@ -82,7 +82,7 @@ def sliding_rms(volts: VoltArray, length: float) -> VoltArray:
 
 
 def _half_cycles(segment: VoltageSegment, nominal: Nominal) -> HalfCycles:
-    meter = CycleMeter(segment.sample_rate_hz, nominal, 2 * nominal.cycles, distortion=False)
+    meter = CycleMeter(segment.sample_rate_hz, nominal, 2 * nominal.cycles, spectra=False)
     fed = [meter.feed(segment.volts[begin:end]) for begin, end in _blocks(segment)]
     parts = [*(part for part in fed if part is not None), meter.finish()]
     return HalfCycles.concatenate([part.half_cycles for part in parts])

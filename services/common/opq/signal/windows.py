@@ -13,6 +13,7 @@ from opq.model.boxes import Nominal
 from opq.model.features import FEATURE_INDEX, FEATURES, HARMONIC_ORDERS, WindowFlag
 from opq.model.waveforms import VoltArray
 from opq.signal.meter import BoolArray, HalfCycles, Measured
+from opq.signal.spectrum import share_pct
 
 FLAGGED_PU = (0.9, 1.1)
 """A Urms(1/2) outside this flags its window (IEC 61000-4-30)."""
@@ -20,6 +21,7 @@ FLAGGED_PU = (0.9, 1.1)
 _F = [FEATURE_INDEX[name] for name in ("f_hz", "f_min_hz", "f_max_hz")]
 _STEADY = [FEATURE_INDEX[name] for name in ("thd_pct", *(f"h{order}_pct" for order in HARMONIC_ORDERS))]
 _PEAK, _RMS, _DC = (FEATURE_INDEX[name] for name in ("transient_peak_v", "transient_rms_v", "dc_v"))
+_ORDER_COLUMNS = [order - 1 for order in HARMONIC_ORDERS]
 _DISTORTION = [*_STEADY, _PEAK, _RMS, _DC]
 
 
@@ -91,18 +93,18 @@ class WindowFormer:
 
     def _add_rows(self, measured: Measured) -> None:
         """Keep the distortion of new basic windows; where the voltage was lost, that of the window before."""
-        distortion = measured.distortion
-        rows = np.zeros((len(measured.window_ends), len(FEATURES)))
-        rows[:, _STEADY[0]] = distortion.thd_pct
-        rows[:, _STEADY[1:]] = distortion.harmonics_pct
-        rows[:, _PEAK] = distortion.transient_peak_v
-        rows[:, _RMS] = distortion.transient_rms_v
-        rows[:, _DC] = distortion.dc_v
+        basic, spectra = measured.basic, measured.basic.spectra
+        rows = np.zeros((len(basic), len(FEATURES)))
+        rows[:, _STEADY[0]] = spectra.thd_pct
+        rows[:, _STEADY[1:]] = share_pct(spectra.harmonics_v[:, _ORDER_COLUMNS], spectra.harmonics_v[:, :1])
+        rows[:, _PEAK] = spectra.transient_peak_v
+        rows[:, _RMS] = spectra.transient_rms_v
+        rows[:, _DC] = spectra.dc_v
         rows = np.concatenate([self._rows, rows])
-        for row in len(self._rows) + np.flatnonzero(measured.window_lost):
+        for row in len(self._rows) + np.flatnonzero(basic.lost):
             rows[row, _STEADY] = (rows[row - 1] if row else self._held)[_STEADY]
         self._rows = rows
-        self._row_ends = np.concatenate([self._row_ends, measured.window_ends])
+        self._row_ends = np.concatenate([self._row_ends, basic.end_half_cycle])
 
     def _form(self, half_cycles: HalfCycles, count: int, per_window: int) -> FormedWindows:
         """Form `count` windows from the front of `half_cycles` and keep the rest."""
