@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from opq.errors import InvalidInput, check_option
-from opq.formats.comtrade_file import read_comtrade
+from opq.formats.comtrade import open_comtrade
 from opq.formats.csv_file import read_csv
 from opq.formats.raw16 import read_raw16
 from opq.formats.recording import Recording
@@ -16,7 +16,6 @@ _READERS: dict[str, Callable[[Path, float | None], Recording]] = {
     "wav": read_sound,
     "flac": read_sound,
     "csv": read_csv,
-    "comtrade": read_comtrade,
 }
 _SUFFIXES = {
     ".raw": "raw16",
@@ -29,7 +28,7 @@ _SUFFIXES = {
     ".cff": "comtrade",
     ".dat": "comtrade",
 }
-FORMATS = ("auto", *_READERS)
+FORMATS = ("auto", *_READERS, "comtrade")
 
 
 def form_of(path: Path, form: str = "auto") -> str:
@@ -71,6 +70,8 @@ def open_recordings(path: Path, form: str = "auto", sample_rate_hz: float | None
     if not path.is_file():
         raise InvalidInput(f"{path}: no such file")
     form = form_of(path, form)
+    if form == "comtrade":
+        return open_comtrade(path, sample_rate_hz)
     recording = _READERS[form](path, sample_rate_hz)
     return RecordingFile(str(path), form, (recording.stored(),), list(recording.notes))
 

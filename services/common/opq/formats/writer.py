@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from opq.errors import InvalidInput
+from opq.formats.comtrade import write_comtrade
 from opq.formats.reader import form_of
 from opq.formats.recording import Recording, StoredRecording
+from opq.formats.writing import WriteOptions
 
 
 def write_recordings(path: Path, recordings: Sequence[Recording | StoredRecording], form: str = "auto") -> None:
@@ -18,6 +20,11 @@ def write_recordings(path: Path, recordings: Sequence[Recording | StoredRecordin
         If the format cannot hold them.
     """
     form = form_of(path, form)
+    if form == "comtrade":
+        write_comtrade(
+            path, [one.stored() if isinstance(one, Recording) else one for one in recordings], WriteOptions()
+        )
+        return
     if form != "csv" or len(recordings) != 1:
         raise InvalidInput(f"{path}: writing {len(recordings)} recordings as {form} is not supported yet")
     stored = recordings[0].stored() if isinstance(recordings[0], Recording) else recordings[0]
