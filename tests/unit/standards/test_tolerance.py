@@ -5,6 +5,7 @@ import pytest
 
 from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltageSegment
+from opq.signal.segments import half_cycle_series
 from opq.standards.envelopes import IEEE_1668_TYPE_I_II, IEEE_1668_TYPE_III, ITIC, SEMI_F47, Envelope
 from opq.standards.ieee1159 import Direction
 from opq.standards.tolerance import Excursion, find_excursions, join
@@ -15,8 +16,12 @@ POINTS = [0, 45, 90, 160]
 LOW, HIGH = Direction.LOW, Direction.HIGH
 
 
+def excursions(segment: VoltageSegment, nominal: Nominal, envelope: Envelope) -> list[Excursion]:
+    return find_excursions(segment, half_cycle_series(segment, nominal), nominal, envelope)
+
+
 def broken(wave: Wave, envelope: Envelope, duration_s: float) -> list[Direction]:
-    found = find_excursions(wave.segment(duration_s), wave.nominal, envelope)
+    found = excursions(wave.segment(duration_s), wave.nominal, envelope)
     return [excursion.direction for excursion in found if excursion.broken]
 
 
@@ -127,7 +132,7 @@ def test_itic_verdicts_of_impulses_within_a_cycle(
     segment = Wave(nominal, phase_deg=phase_deg).segment(1)
     begin = 6011
     segment.volts[begin : begin + round(duration_s * 12000)] = pu * np.sqrt(2) * nominal.u_din_v
-    found = [each.direction for each in find_excursions(segment, nominal, ITIC) if each.broken]
+    found = [each.direction for each in excursions(segment, nominal, ITIC) if each.broken]
     assert found == verdict
 
 
@@ -169,14 +174,14 @@ def test_each_violating_disturbance_is_one() -> None:
 
 def test_the_magnitude_of_an_impulse_is_its_peak() -> None:
     wave = Wave(US, phase_deg=90, impulses=[Impulse(0.5, 0.0005, 400)])
-    (found,) = [each for each in find_excursions(wave.segment(1), US, ITIC) if each.broken]
+    (found,) = [each for each in excursions(wave.segment(1), US, ITIC) if each.broken]
     assert found.of_peak
     assert found.extreme_pu == pytest.approx((400 + 120 * np.sqrt(2)) / (120 * np.sqrt(2)), rel=0.01)
 
 
 def test_times_of_two_parts_add_up() -> None:
-    (earlier,) = find_excursions(Wave(US, steps=[Step(0.5, 9, 0.75)]).segment(0.8), US, SEMI_F47)
-    (later,) = find_excursions(Wave(US, steps=[Step(0, 0.3, 0.72)]).segment(0.8), US, SEMI_F47)
+    (earlier,) = excursions(Wave(US, steps=[Step(0.5, 9, 0.75)]).segment(0.8), US, SEMI_F47)
+    (later,) = excursions(Wave(US, steps=[Step(0, 0.3, 0.72)]).segment(0.8), US, SEMI_F47)
     assert not earlier.broken
     assert not later.broken
     whole: Excursion = join(earlier, later)
@@ -185,4 +190,4 @@ def test_times_of_two_parts_add_up() -> None:
 
 
 def test_a_record_too_short_to_judge_gives_nothing() -> None:
-    assert find_excursions(VoltageSegment(START_UNIX_NS, 12000, np.zeros(500)), US, ITIC) == []
+    assert excursions(VoltageSegment(START_UNIX_NS, 12000, np.zeros(500)), US, ITIC) == []

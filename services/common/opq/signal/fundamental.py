@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opq.model.waveforms import VoltArray
+from opq.signal.decimation import DecimatingFilter
 
 PhasorArray = npt.NDArray[np.complex128]
 
@@ -19,10 +20,6 @@ off nominal frequency under 80 dB; the delay is half of it, two cycles."""
 
 class FundamentalFilter:
     """Decimating filter from samples to phasors of the fundamental.
-
-    The filter has ``parts * hop`` taps and is evaluated each `hop` samples. Each block of `hop` samples is multiplied
-    once with all parts of the filter, and the products are added along diagonals, so no sample is copied or read
-    twice and the result does not depend on how the samples were cut into blocks.
 
     Parameters
     ----------
@@ -51,30 +48,12 @@ class FundamentalFilter:
         taps: VoltArray = _blackman(np.asarray(offset / (FILTER_CYCLES * cycle)))
         taps *= 2 / taps.sum()
         turning = taps * np.exp(-2j * np.pi * offset / cycle)
-        by_part = turning.reshape(self.parts, self.hop).T
-        self._taps = np.ascontiguousarray(np.concatenate([by_part.real, by_part.imag], axis=1))
-        self._rest: VoltArray = np.empty(0)
-        self._products: VoltArray = np.empty((0, 2 * self.parts))
+        self._filter = DecimatingFilter(np.stack([turning.real, turning.imag]), self.hop)
 
     def feed(self, volts: VoltArray) -> PhasorArray:
         """Take (n,) samples [V] and return the phasors that became complete [V peak], phase of a cosine."""
-        self._rest = np.concatenate([self._rest, volts])
-        blocks = len(self._rest) // self.hop
-        if blocks == 0:
-            return np.empty(0, np.complex128)
-        used = blocks * self.hop
-        fresh = self._rest[:used].reshape(blocks, self.hop) @ self._taps
-        self._rest = self._rest[used:]
-        products = np.concatenate([self._products, fresh])
-        count = len(products) - self.parts + 1
-        self._products = products[max(count, 0) :]
-        if count <= 0:
-            return np.empty(0, np.complex128)
-        row, column = products.strides
-        diagonals = np.lib.stride_tricks.as_strided(
-            products, (count, 2, self.parts), (row, self.parts * column, row + column), writeable=False
-        ).sum(axis=2)
-        phasors: PhasorArray = diagonals[:, 0] + 1j * diagonals[:, 1]
+        parts = self._filter.feed(volts)
+        phasors: PhasorArray = parts[:, 0] + 1j * parts[:, 1]
         return phasors
 
 

@@ -136,18 +136,20 @@ class Surroundings:
         return np.concatenate([before[:change], after[change:]])
 
 
-def surroundings(volts: VoltArray, track: FundamentalTrack, first: int, last: int) -> Surroundings:
-    """Take the medians of the cycles around the samples from `first` to `last`."""
+def surroundings(
+    volts: VoltArray, track: FundamentalTrack, first: int, last: int, neighbours: int = NEIGHBOURS
+) -> Surroundings:
+    """Take the medians of the `neighbours` cycles on each side around the samples from `first` to `last`."""
     period = track.period_at((first + last) / 2)
-    before = [shifted(volts, first, last, -turn * period) for turn in range(1, NEIGHBOURS + 1)]
-    after = [shifted(volts, first, last, turn * period) for turn in range(1, NEIGHBOURS + 1)]
+    before = [shifted(volts, first, last, -turn * period) for turn in range(1, neighbours + 1)]
+    after = [shifted(volts, first, last, turn * period) for turn in range(1, neighbours + 1)]
     medians = []
     for rows in (np.array(before), np.array(after)):
         rows.sort(axis=0)
         count = np.count_nonzero(~np.isnan(rows), axis=0)
         low, high = np.maximum(count - 1, 0) // 2, count // 2
         columns = np.arange(last - first)
-        medians.append((rows[low, columns] + rows[np.minimum(high, NEIGHBOURS - 1), columns]) / 2)
+        medians.append((rows[low, columns] + rows[np.minimum(high, neighbours - 1), columns]) / 2)
         medians[-1][count == 0] = np.nan
     early, late = (np.where(np.isnan(one), other, one) for one, other in (medians, medians[::-1]))
     return Surroundings(first, volts[first:last], early, late)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from opq.clock import NS
 from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltageSegment, VoltArray
-from opq.signal.segments import HalfCycleSeries, half_cycle_series, sliding_rms
+from opq.signal.segments import HalfCycleSeries, sliding_rms
 from opq.standards.envelopes import Envelope, Level
 from opq.standards.ieee1159 import Direction, Disturbance, Thresholds, find_disturbances
 from opq.standards.runs import runs_beyond
@@ -83,9 +83,13 @@ class Excursion:
         return tuple(time for time in self.times if time.broken)
 
 
-def find_excursions(segment: VoltageSegment, nominal: Nominal, envelope: Envelope) -> list[Excursion]:
-    """Judge every disturbance of a record by an envelope, oldest first; most are inside and have nothing `broken`."""
-    series = half_cycle_series(segment, nominal)
+def find_excursions(
+    segment: VoltageSegment, series: HalfCycleSeries, nominal: Nominal, envelope: Envelope
+) -> list[Excursion]:
+    """Judge every disturbance of a record by an envelope, oldest first; most are inside and have nothing `broken`.
+
+    `series` is Urms(1/2) of the same record.
+    """
     if not len(series):
         return []
     outer = Thresholds(

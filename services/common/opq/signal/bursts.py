@@ -1,0 +1,202 @@
+"""Bursts: stretches in which the residual stands out of the noise, and what they look like.
+
+A burst is only described here; what it is called is decided in `opq.standards.transients`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from opq.model.waveforms import VoltArray
+from opq.signal.residual import Screening, Surroundings, surroundings
+from opq.signal.track import FundamentalTrack
+
+LONGEST_STRETCH_CYCLES = 40
+"""Longest stretch that is compared with its neighbours at once [cycle]: over it the period may be taken as one value."""
+SMOOTHED_S = 0.7e-3
+"""Length over which the residual's energy is averaged to find where a burst ends: two thirds of a millisecond, two periods of the
+lowest oscillation's third harmonic and less than any impulse of the millisecond class [s]."""
+JOINED_S = 1.5e-3
+"""Bursts this near are one [s]: an oscillation of 300 Hz passes zero each 1.7 ms, and is found for most of the time between."""
+ONSET_SIGMAS = 2.6
+"""Residual over the noise from which on a sample near the start belongs to the burst: one in a hundred of white noise."""
+STEP_CYCLES = 0.4
+"""Shortest burst that may be a change of the fundamental [cycle]: a dip is at least half a cycle long (IEEE 1159)."""
+STEP_PART = 0.5
+"""Least part of a burst's energy at the fundamental's frequency that makes it a change of it; an oscillation from 300 Hz on has
+nothing there."""
+END_SIGMAS = 1.7
+"""Averaged residual over the noise under which a burst is over; of white noise the residual's rms is 0.8."""
+
+
+@dataclass(frozen=True, slots=True)
+class BurstLimits:
+    """When a residual is a burst."""
+
+    least_v: float
+    """Least peak [V]."""
+    peak_sigmas: float = 5.0
+    """Least peak, of the residual or of three samples of it together, over the noise."""
+    energy_sigmas2: float = 60.0
+    """Least energy over the noise's variance [sample]: a single sample of noise has not as much."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Burst:
+    """One stretch.
+
+    Attributes
+    ----------
+    first, last : int
+        First sample and the one after the last.
+    residual_v : (n,) float64
+        Measured residual from `first` on, to some milliseconds beyond `last` [V].
+    background_v : (n,) float64
+        What was usual at the same time [V].
+    sigma_v : float
+        Noise [V].
+    """
+
+    first: int
+    last: int
+    residual_v: VoltArray
+    background_v: VoltArray
+    sigma_v: float
+
+    @property
+    def peak_index(self) -> int:
+        """Place of the largest residual, from `first` [sample]."""
+        return int(np.argmax(np.abs(self.residual_v[: self.last - self.first])))
+
+    @property
+    def peak_v(self) -> float:
+        """Largest residual, with its sign [V]."""
+        return float(self.residual_v[self.peak_index])
+
+
+def find_bursts(
+    volts: VoltArray, rate_hz: float, track: FundamentalTrack, screening: Screening, limits: BurstLimits
+) -> list[Burst]:
+    """Find all bursts of a record, oldest first."""
+    longest = LONGEST_STRETCH_CYCLES * track.block
+    found: list[Burst] = []
+    for first, last in screening.regions:
+        pieces = max(1, round((last - first) / longest))
+        edges = np.linspace(first, last, pieces + 1).astype(int).tolist()
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            sigma_v = screening.sigma_at((begin + end) // 2)
+            for burst in _bursts(surroundings(volts, track, begin, end), rate_hz, sigma_v, limits):
+                found += _without_steps(volts, rate_hz, track, burst, limits)
+    return _join_touching(found, round(JOINED_S * rate_hz))
+
+
+def _without_steps(
+    volts: VoltArray, rate_hz: float, track: FundamentalTrack, burst: Burst, limits: BurstLimits
+) -> list[Burst]:
+    """Return the burst, or what is left of it if it is mostly a change of the fundamental.
+
+    A dip of two cycles differs from the medians of five. Compared with one cycle on each side it has gone, and what else
+    happened in it remains. A dip of one cycle does not go: it is left to the rms.
+    """
+    period = track.period_at(burst.first)
+    if not _is_step(burst, period):
+        return [burst]
+    margin = round(period / 2)
+    begin, end = max(burst.first - margin, 0), min(burst.last + margin, len(volts))
+    again = _bursts(surroundings(volts, track, begin, end, neighbours=1), rate_hz, burst.sigma_v, limits)
+    return [part for part in again if not _is_step(part, period)]
+
+
+def _is_step(burst: Burst, period: float) -> bool:
+    """Say whether a burst of about half a cycle or more is a fundamental that came or went."""
+    length = burst.last - burst.first
+    if length < STEP_CYCLES * period:
+        return False
+    residual = burst.residual_v[:length]
+    angle = 2 * np.pi * np.arange(length) / period
+    basis = np.column_stack([np.cos(angle), np.sin(angle)])
+    coefficients, *_ = np.linalg.lstsq(basis, residual, rcond=None)
+    energy = float(residual @ residual) - length * burst.sigma_v**2
+    return float(np.square(basis @ coefficients).sum()) > STEP_PART * energy
+
+
+def _bursts(around: Surroundings, rate_hz: float, sigma_v: float, limits: BurstLimits) -> list[Burst]:
+    residual = around.beyond()
+    sigma = max(sigma_v, limits.least_v / 50)
+    high = _standing_out(residual, max(limits.least_v, limits.peak_sigmas * sigma), limits.peak_sigmas * sigma)
+    if not high.any():
+        return []
+    length = max(3, round(SMOOTHED_S * rate_hz))
+    energy = _moving_sum(np.square(residual), length)
+    low = energy > length * max(END_SIGMAS * sigma, limits.least_v / 4) ** 2
+    groups = _groups(low | high, high, round(JOINED_S * rate_hz))
+    return [
+        _burst(around, residual, first, last, sigma, rate_hz)
+        for first, last in groups
+        if np.square(residual[max(first - length, 0) : last + length]).sum() > limits.energy_sigmas2 * sigma**2
+    ]
+
+
+def _standing_out(residual: VoltArray, least_v: float, least_three_v: float) -> npt.NDArray[np.bool_]:
+    """Return where a sample, or it and both neighbours together, stand out."""
+    three = np.abs(_moving_sum(residual, 3)) / np.sqrt(3)
+    size = np.abs(residual)
+    result: npt.NDArray[np.bool_] = (size > least_v) | ((three > least_three_v) & (three > least_v))
+    return result
+
+
+def _groups(inside: npt.NDArray[np.bool_], high: npt.NDArray[np.bool_], joined: int) -> list[tuple[int, int]]:
+    """Return the runs of `inside` that have a `high` in them, those not farther apart than `joined` as one."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
+    total = np.concatenate([[0], np.cumsum(high)])
+    groups: list[tuple[int, int]] = []
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if total[last] == total[first]:
+            continue
+        if groups and first - groups[-1][1] <= joined:
+            groups[-1] = (groups[-1][0], last)
+        else:
+            groups.append((first, last))
+    return groups
+
+
+def _burst(around: Surroundings, residual: VoltArray, first: int, last: int, sigma: float, rate_hz: float) -> Burst:
+    """Place the edges of a group exactly and measure its residual against the background."""
+    size = np.abs(residual[first:last])
+    edge = max(ONSET_SIGMAS * sigma, size.max() / 20)
+    loud = np.flatnonzero(size > edge)
+    if len(loud):
+        first, last = first + int(loud[0]), first + int(loud[-1]) + 1
+    base, end = around.first, around.first + len(around.volts)
+    margin = round(SMOOTHED_S * rate_hz) * 2
+    begin, stop = max(base + first - margin, base), min(base + last + margin, end)
+    background = around.background(begin, stop, sigma)
+    measured = around.volts[begin - base : stop - base] - background
+    skipped = base + first - begin
+    return Burst(base + first, base + last, measured[skipped:], background[skipped:], sigma)
+
+
+def _join_touching(bursts: list[Burst], joined: int) -> list[Burst]:
+    """Join bursts that a cut between stretches parted."""
+    result: list[Burst] = []
+    for burst in bursts:
+        if result and burst.first - result[-1].last <= joined:
+            before = result[-1]
+            take = burst.first - before.first
+            gap = max(0, take - len(before.residual_v))
+            result[-1] = Burst(
+                before.first,
+                burst.last,
+                np.concatenate([before.residual_v[:take], np.zeros(gap), burst.residual_v]),
+                np.concatenate([before.background_v[:take], np.zeros(gap), burst.background_v]),
+                max(before.sigma_v, burst.sigma_v),
+            )
+        else:
+            result.append(burst)
+    return result
+
+
+def _moving_sum(values: VoltArray, length: int) -> VoltArray:
+    """Return the sum of the `length` values around each of (n,) values."""
+    return np.convolve(values, np.ones(length), mode="same")
