@@ -6,6 +6,7 @@ from pathlib import Path
 from opq.errors import InvalidInput, check_option
 from opq.formats.comtrade import open_comtrade
 from opq.formats.csv_file import read_csv
+from opq.formats.pqdif import open_pqdif
 from opq.formats.raw16 import read_raw16
 from opq.formats.recording import Recording
 from opq.formats.recording_file import RecordingFile
@@ -27,8 +28,10 @@ _SUFFIXES = {
     ".cfg": "comtrade",
     ".cff": "comtrade",
     ".dat": "comtrade",
+    ".pqd": "pqdif",
+    ".pqdif": "pqdif",
 }
-FORMATS = ("auto", *_READERS, "comtrade")
+FORMATS = ("auto", *_READERS, "comtrade", "pqdif")
 
 
 def form_of(path: Path, form: str = "auto") -> str:
@@ -72,6 +75,8 @@ def open_recordings(path: Path, form: str = "auto", sample_rate_hz: float | None
     form = form_of(path, form)
     if form == "comtrade":
         return open_comtrade(path, sample_rate_hz)
+    if form == "pqdif":
+        return open_pqdif(path, sample_rate_hz)
     recording = _READERS[form](path, sample_rate_hz)
     return RecordingFile(str(path), form, (recording.stored(),), list(recording.notes))
 

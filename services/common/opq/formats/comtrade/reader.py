@@ -12,7 +12,7 @@ from opq.formats.comtrade.config import ASCII, DATA_FORMS, FLOAT32, AnalogChanne
 from opq.formats.comtrade.config_parser import parse_config
 from opq.formats.comtrade.layout import Layout, find_layout
 from opq.formats.comtrade.samples import BinarySamples, StoredSamples
-from opq.formats.comtrade.times import Section, resampled, sections
+from opq.formats.comtrade.times import Section, brought_to_rate, sections
 from opq.formats.missing import filled
 from opq.formats.recording import ChannelInfo, Details, DigitalChannel, SampleArray, StateArray, StoredRecording
 from opq.formats.recording_file import RecordingFile
@@ -86,12 +86,12 @@ def _recording(
         raw = filled(
             stored.numbers(numbers, section.first, section.last), [infos[number].name for number in rows], notes
         )
-        return resampled((values * factors[rows] + offsets[rows] for values in raw), section)
+        return brought_to_rate((values * factors[rows] + offsets[rows] for values in raw), section)
 
     def states() -> Iterator[StateArray]:
         return stored.states(section.first, section.last)
 
-    even = section.times_s is None
+    even = section.even
     start = None if config.start_unix_ns is None else config.start_unix_ns + round(section.start_s * NS)
     return StoredRecording(
         source=source,

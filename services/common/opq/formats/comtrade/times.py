@@ -8,15 +8,13 @@ import numpy.typing as npt
 
 from opq.clock import NS
 from opq.errors import InvalidInput
+from opq.formats.axis import Axis, axis_of, resampled
 from opq.formats.comtrade.config import Config
 from opq.formats.comtrade.samples import MISSING_STAMP, StoredSamples
 from opq.formats.recording import SampleArray
 from opq.formats.text import note
 
-_UNEVEN = 0.01
-"""Time stamps are even if no step differs from the mean step by more than this share of it, or by two ticks."""
 _MOST_UNEVEN_SAMPLES = 20_000_000
-_MOST_GROWTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +25,25 @@ class Section:
     ----------
     start_s : float
         Time of the first of them after the start of the recording [s].
-    times_s : (n,) float64 or None
-        Times of the samples after the first [s], where they are not even and have to be resampled to `rate_hz`.
+    axis : Axis or None
+        Where the rate is that of the time stamps; they may have to be resampled to it.
     """
 
     first: int
     last: int
     rate_hz: float
     start_s: float = 0.0
-    times_s: SampleArray | None = None
+    axis: Axis | None = None
 
     @property
     def samples(self) -> int:
         """Samples per channel, after resampling."""
-        if self.times_s is None:
-            return self.last - self.first
-        return int(np.floor(self.times_s[-1] * self.rate_hz * (1 + 1e-12))) + 1
+        return self.axis.samples if self.axis else self.last - self.first
+
+    @property
+    def even(self) -> bool:
+        """Whether the samples are as they were stored."""
+        return self.axis is None or self.axis.times_s is None
 
 
 def sections(
@@ -81,18 +82,12 @@ def _by_stamps(config: Config, stored: StoredSamples, source: str, notes: list[s
         )
     ticks = _unwrapped(np.concatenate(list(stored.stamps(0, stored.count))), source)
     times_s = (ticks - ticks[0]) * (config.tick_ns / NS)
-    if len(times_s) < 2:
-        raise InvalidInput(f"{source}: no sample rate, and one time stamp only; give the sample rate")
-    mean = float(times_s[-1]) / (len(times_s) - 1)
-    allowed = max(_UNEVEN * mean, 2 * config.tick_ns / NS)
-    if np.abs(np.diff(times_s) - mean).max() <= allowed:
-        note(notes, f"no sample rate; {1 / mean:.6g} Hz from the time stamps")
-        return Section(0, stored.count, 1 / mean)
-    step = float(np.median(np.diff(times_s)))
-    if times_s[-1] / step > _MOST_GROWTH * len(times_s):
-        raise InvalidInput(f"{source}: no sample rate, and the time stamps are not even: give the sample rate")
-    note(notes, f"no sample rate, and uneven time stamps: resampled to {1 / step:.6g} Hz by straight lines")
-    return Section(0, stored.count, 1 / step, times_s=times_s)
+    axis = axis_of(times_s, config.tick_ns / NS, source)
+    if axis.times_s is None:
+        note(notes, f"no sample rate; {axis.rate_hz:.6g} Hz from the time stamps")
+    else:
+        note(notes, f"no sample rate, and uneven time stamps: resampled to {axis.rate_hz:.6g} Hz by straight lines")
+    return Section(0, stored.count, axis.rate_hz, axis=axis)
 
 
 def _unwrapped(stamps: npt.NDArray[np.int64], source: str) -> npt.NDArray[np.int64]:
@@ -108,11 +103,9 @@ def _unwrapped(stamps: npt.NDArray[np.int64], source: str) -> npt.NDArray[np.int
     return np.concatenate([[0], np.cumsum(steps)])
 
 
-def resampled(chunks: Iterator[SampleArray], section: Section) -> Iterator[SampleArray]:
+def brought_to_rate(chunks: Iterator[SampleArray], section: Section) -> Iterator[SampleArray]:
     """Bring unevenly spaced samples to the rate of the section by straight lines."""
-    if section.times_s is None:
+    if section.axis is None or section.even:
         yield from chunks
         return
-    samples = np.concatenate(list(chunks), axis=1)
-    grid = np.arange(section.samples) / section.rate_hz
-    yield np.stack([np.interp(grid, section.times_s, row) for row in samples])
+    yield resampled(np.concatenate(list(chunks), axis=1), section.axis)
