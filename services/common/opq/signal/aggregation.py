@@ -52,6 +52,12 @@ class Intervals:
         )
 
     @staticmethod
+    def none(columns: int) -> "Intervals":
+        """Return no intervals of so many quantities."""
+        no, times = np.empty(0, np.bool_), np.empty(0, np.int64)
+        return Intervals(times, times, no, no, np.empty((0, columns)))
+
+    @staticmethod
     def concatenate(parts: "list[Intervals]") -> "Intervals":
         """Join in the order given, at least one part."""
         return Intervals(

@@ -75,7 +75,7 @@ def find_rapid_changes(
     u_pu = series.u_rms_half_v / nominal.u_din_v
     if len(u_pu) <= length:
         return []
-    mean, deviation = _last_second(u_pu, length)
+    mean, deviation = last_second(u_pu, length)
     ends_at = limits.threshold_pu * (1 - limits.hysteresis_share)
     found = []
     for run in runs_beyond(deviation, limits.threshold_pu, ends_at):
@@ -119,7 +119,7 @@ def join(earlier: RapidChange, later: RapidChange) -> RapidChange:
     )
 
 
-def _last_second(u_pu: VoltArray, length: int) -> tuple[VoltArray, VoltArray]:
+def last_second(u_pu: VoltArray, length: int) -> tuple[VoltArray, VoltArray]:
     """Return mean and largest deviation from it of the `length` values that end at each value from the first full second on."""
     origin = (length - 1) // 2
     whole = slice(length - 1, None)

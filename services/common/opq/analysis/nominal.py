@@ -1,0 +1,74 @@
+"""The declared supply of a recording, found from the recording itself."""
+
+import numpy as np
+from scipy import fft
+
+from opq.errors import InvalidInput
+from opq.model.boxes import Nominal
+from opq.model.waveforms import VoltageSegment, VoltArray
+from opq.signal.segments import half_cycle_series
+
+USUAL_V = (100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0, 277.0, 347.0, 380.0, 400.0, 415.0)
+USUAL_V += (440.0, 480.0, 500.0, 600.0, 690.0)
+"""Declared voltages of low-voltage supplies, phase to neutral and phase to phase [V]."""
+_NEAR = 0.07
+"""A supply is taken for a usual one within this share of it."""
+_FREQUENCIES = (50.0, 60.0)
+_FIRST_S = 1.0
+"""If no usual voltage is near, the median of the first second stands for it: a fault record begins before its fault."""
+
+
+def find_nominal(
+    volts: VoltArray, sample_rate_hz: float, u_din_v: float | None = None, f_hz: float | None = None
+) -> Nominal:
+    """Find the declared voltage and frequency from the first seconds of a recording.
+
+    Parameters
+    ----------
+    volts : (n,) float64
+        Samples [V], some seconds up to a minute.
+    u_din_v, f_hz : float, optional
+        What is known already [V], [Hz].
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than about 10 cycles, fewer than 8 samples in a cycle, or nothing near 50 or 60 Hz.
+    """
+    volts = np.nan_to_num(volts, posinf=0.0, neginf=0.0)
+    f_hz = f_hz or _frequency(volts, sample_rate_hz)
+    if sample_rate_hz < 8 * f_hz:
+        raise InvalidInput(
+            f"sample rate {sample_rate_hz:g} Hz: expected at least 8 samples in a cycle of {f_hz:g} Hz, {8 * f_hz:g} Hz"
+        )
+    if u_din_v:
+        return Nominal(u_din_v, f_hz)
+    level = float(np.sqrt(np.mean(np.square(volts)))) or 1.0
+    # A supply declared for the level of the whole lets the cycles be found; what is declared comes from the cycles.
+    series = half_cycle_series(VoltageSegment(0, sample_rate_hz, volts), Nominal(level, f_hz)).u_rms_half_v
+    if not len(series):
+        raise InvalidInput(
+            f"got {len(volts)} samples at {sample_rate_hz:g} Hz, expected at least 10 cycles of {f_hz:g} Hz"
+        )
+    usual = min(USUAL_V, key=lambda each: abs(float(np.median(series)) / each - 1))
+    if abs(float(np.median(series)) / usual - 1) <= _NEAR:
+        return Nominal(usual, f_hz)
+    first = float(np.median(series[: round(2 * f_hz * _FIRST_S)]))
+    if first <= 0:
+        raise InvalidInput("no voltage at the beginning; give the declared voltage (--u-din)")
+    return Nominal(first, f_hz)
+
+
+def _frequency(volts: VoltArray, sample_rate_hz: float) -> float:
+    """Return 50 or 60 Hz, whichever the strongest line between 40 and 72 Hz is nearer to."""
+    if len(volts) < 10 * sample_rate_hz / _FREQUENCIES[0] - 1:
+        raise InvalidInput(
+            f"got {len(volts)} samples at {sample_rate_hz:g} Hz, {len(volts) / sample_rate_hz:.3g} s, expected at least 0.2 s"
+        )
+    spectrum = np.abs(fft.rfft((volts - volts.mean()) * np.hanning(len(volts)), n=2 * len(volts)))
+    f_hz = np.arange(len(spectrum)) * sample_rate_hz / (2 * len(volts))
+    band = (f_hz >= 40) & (f_hz <= 72)
+    if not band.any() or spectrum[band].max() < 0.1 * spectrum.max() or spectrum.max() == 0:
+        raise InvalidInput("nothing near 50 or 60 Hz in the first seconds; give --frequency, or another --channel")
+    strongest = float(f_hz[band][spectrum[band].argmax()])
+    return min(_FREQUENCIES, key=lambda nominal: abs(strongest - nominal))
