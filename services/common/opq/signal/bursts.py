@@ -4,6 +4,7 @@ A burst is only described here; what it is called is decided in `opq.standards.t
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,7 @@ def find_bursts(
     for first, last in screening.regions:
         pieces = max(1, round((last - first) / longest))
         edges = np.linspace(first, last, pieces + 1).astype(int).tolist()
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             sigma_v = screening.sigma_at((begin + end) // 2)
             for burst in _bursts(surroundings(volts, track, begin, end), rate_hz, sigma_v, limits):
                 found += _without_steps(volts, rate_hz, track, burst, limits)
@@ -180,9 +181,11 @@ def _burst(around: Surroundings, residual: VoltArray, first: int, last: int, sig
 def _join_touching(bursts: list[Burst], joined: int) -> list[Burst]:
     """Join bursts that a cut between stretches parted."""
     result: list[Burst] = []
-    for burst in bursts:
+    for burst in sorted(bursts, key=lambda one: one.first):
         if result and burst.first - result[-1].last <= joined:
             before = result[-1]
+            if burst.last <= before.last:
+                continue
             take = burst.first - before.first
             gap = max(0, take - len(before.residual_v))
             result[-1] = Burst(

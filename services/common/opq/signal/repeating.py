@@ -99,7 +99,9 @@ def cycle_rows(volts: VoltArray, track: FundamentalTrack) -> CycleRows:
     return CycleRows(rows, start)
 
 
-def suspect(volts: VoltArray, track: FundamentalTrack, rate_hz: float, cycles: int, sigma_v: float, least_v: float) -> bool:
+def suspect(
+    volts: VoltArray, track: FundamentalTrack, rate_hz: float, cycles: int, sigma_v: float, least_v: float
+) -> bool:
     """Say whether any window's mean cycle has edges as notches have; cheap, whole samples only."""
     period = track.period_at(len(volts) / 2)
     rows = int((len(volts) - 1) / period) - 1
@@ -216,7 +218,9 @@ def _likeness(rows: VoltArray, fitted: VoltArray, groups: list[slice], shape: Vo
     angle = 2 * np.pi * np.outer(np.arange(len(shape)) / len(shape), np.arange(4))
     basis = np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
     shape = shape - basis @ (np.linalg.pinv(basis) @ shape)
-    base = np.concatenate([np.repeat(fit[None], group.stop - group.start, axis=0) for fit, group in zip(fitted, groups, strict=True)])
+    base = np.concatenate(
+        [np.repeat(fit[None], group.stop - group.start, axis=0) for fit, group in zip(fitted, groups, strict=True)]
+    )
     result = np.zeros(len(rows))
     known = min(len(base), len(rows))
     result[:known] = (rows[:known] - base[:known]) @ shape / (shape @ shape)
@@ -236,9 +240,7 @@ def _runs(has: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
     return [(first, last) for first, last in joined if last - first >= least]
 
 
-def _describe(
-    rows: CycleRows, first: int, last: int, rate_hz: float, sigma_v: float, least_v: float
-) -> Notches | None:
+def _describe(rows: CycleRows, first: int, last: int, rate_hz: float, sigma_v: float, least_v: float) -> Notches | None:
     usual = usual_cycle(rows.volts[first:last])[None]
     fit = fit_harmonics(usual)[0]
     sigma = 1.1 * sigma_v / np.sqrt(last - first)

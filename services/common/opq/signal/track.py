@@ -77,7 +77,7 @@ def track_fundamental(volts: VoltArray, sample_rate_hz: float, nominal: Nominal)
     period = cycle / np.clip(frequency_ratio, 1 - PULL, 1 + PULL)
     advance = np.angle(phasors[1:] * np.conj(phasors[:-1]) * np.exp(-1j * turn)) + turn
     phase = np.concatenate([[0.0], np.cumsum(advance)]) + np.angle(phasors[0]) + np.pi / 2
-    centre = block * np.arange(1, rows) - 0.5
+    centre: VoltArray = block * np.arange(1, rows, dtype=np.float64) - 0.5
     return FundamentalTrack(block, centre, period, phase, np.abs(phasors))
 
 
