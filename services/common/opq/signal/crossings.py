@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opq.model.waveforms import VoltArray
-from opq.signal.repeating import CycleRows, fit_harmonics, usual_cycle
+from opq.signal.repeating import CycleRows, harmonic_basis, usual_cycle, without
 from opq.signal.track import FundamentalTrack
 
 SMOOTHED_S = 0.25e-3
@@ -22,6 +22,8 @@ LONGEST_GAP = 2
 """Half cycles between two of them: a disturbance of only the rising crossings leaves one out."""
 NEAR = 0.12
 """Part of a cycle on each side of a crossing that counts as near it."""
+LOW_ORDER = 5
+"""Highest harmonic of what a run without cycles beside it is compared with: too low to follow the disturbance."""
 OUTSIDE = 6
 """Cycles on each side that a run is compared with."""
 
@@ -97,7 +99,11 @@ def _compare(rows: CycleRows, first: float, last: float, sigma_v: float) -> tupl
     begin, end = rows.row_at(first), rows.row_at(last) + 1
     inner = rows.volts[begin + 1 : end - 1] if end - begin > 3 else rows.volts[begin:end]
     outer = np.concatenate([rows.volts[max(begin - OUTSIDE, 0) : begin], rows.volts[end : end + OUTSIDE]])
-    usual = usual_cycle(outer) if len(outer) >= 3 else fit_harmonics(usual_cycle(inner)[None])[0]
+    if len(outer) >= 3:
+        usual = usual_cycle(outer)
+    else:
+        usual = usual_cycle(inner)
+        usual = usual - without(usual, harmonic_basis(rows.points, LOW_ORDER))
     place = np.arange(rows.points) / rows.points
     near = np.abs((place + NEAR) % 0.5 - NEAR) < NEAR
     away = (inner - usual)[:, near]

@@ -1,7 +1,7 @@
 """What repeats in every cycle: the record as rows of one cycle each, their usual shape, and notches in it.
 
-Steady notching is in no residual, for the neighbours of a cycle have it too. It is found against a fit of low harmonics to the
-mean cycle instead, one that samples far off do not pull.
+Steady notching is in no residual, for the neighbours of a cycle have it too. It is found by its steep edges in the mean of some
+cycles instead, and measured by fitting it together with the harmonics.
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,22 @@ from opq.model.waveforms import VoltArray
 from opq.signal.track import FundamentalTrack
 
 FITTED_ORDER = 13
-"""Highest harmonic of the fit: what six-pulse rectifiers and single-phase loads make much of; a notch of a millisecond has
-most of its energy above."""
-FIT_STEPS = 25
+"""Highest harmonic that is fitted beside the notches: what six-pulse rectifiers and single-phase loads make much of."""
 SUSPECT_SIGMAS = 4.0
-"""Second difference of a mean cycle over its noise above which the window is looked at."""
+"""Second difference of a mean cycle over its noise above which a record is looked at."""
 SUSPECT_LAG_S = 0.17e-3
 """Lag of that difference [s]: shorter than any notch, longer than its edges."""
-LEAST_WIDTH_S = 0.15e-3
-"""Narrowest notch [s]: two samples at 12 kHz."""
-MOST_NOTCHED = 0.35
-"""Largest part of a cycle that notches may take; a wave that is off its fit for longer is no notched one."""
-TOWARD_ZERO = 0.8
-"""Least part of the notches' energy that lowers the voltage: harmonics beyond the fit do that half of the time."""
-FLOORS = 3.5
-"""Least depth of notches over the rest of the residual."""
+WIDTH_S = (0.15e-3, 1.3e-3)
+"""Narrowest and widest notch [s]: two samples at 12 kHz; 28 degrees of overlap of a commutation at 60 Hz."""
+EDGE_SIGMAS = 3.8
+"""Least edge of a notch over the noise of the mean cycle's differences."""
+MOST_NOTCHES = 12
+"""Most notches a cycle: those of a twelve-pulse rectifier."""
+EXPLAINED = 0.6
+"""Least part of what the harmonics leave that notches explain; a high harmonic is half-waves of both signs, and at best one half
+of it can be taken for notches."""
+ALIKE = 0.35
+"""Least depth of a notch over the deepest: the two deep and the four shallow of a six-pulse rectifier are about 1 to 0.5."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +49,7 @@ class CycleRows:
     @property
     def points(self) -> int:
         """Points of a cycle."""
-        return self.volts.shape[1]
+        return int(self.volts.shape[1])
 
     def row_at(self, sample: float) -> int:
         """Return the cycle that a sample is in."""
@@ -124,138 +125,149 @@ def usual_cycle(rows: VoltArray) -> VoltArray:
     return result
 
 
-def fit_harmonics(cycles: VoltArray, order: int = FITTED_ORDER) -> VoltArray:
-    """Fit harmonics 0 to `order` to each of (w, p) cycles so that the sum of absolute residuals is least [V].
+def harmonic_basis(points: int, order: int = FITTED_ORDER) -> VoltArray:
+    """Return (p, 2 order + 1) harmonics 0 to `order` over a cycle."""
+    angle = 2 * np.pi * np.outer(np.arange(points) / points, np.arange(order + 1))
+    return np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
 
-    By weighted least squares over and over; unlike plain least squares, points that are far off pull no more than near ones.
-    """
-    angle = 2 * np.pi * np.outer(np.arange(cycles.shape[1]) / cycles.shape[1], np.arange(order + 1))
-    basis = np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
-    fitted = cycles @ basis @ np.linalg.pinv(basis.T @ basis) @ basis.T
-    floor = 1e-3 * np.abs(cycles).max(axis=1, keepdims=True) + np.finfo(float).tiny
-    for _ in range(FIT_STEPS):
-        weight = 1 / np.maximum(np.abs(cycles - fitted), floor)
-        normal = np.einsum("pi,wp,pj->wij", basis, weight, basis, optimize=True)
-        right = np.einsum("pi,wp->wi", basis, weight * cycles)
-        fitted = np.linalg.solve(normal, right[:, :, None])[:, :, 0] @ basis.T
-    return fitted
+
+def without(volts: VoltArray, basis: VoltArray) -> VoltArray:
+    """Return (p,) or (k, p) values less what (p, b) columns explain of them by least squares."""
+    ortho, _ = np.linalg.qr(basis)
+    result: VoltArray = volts - (volts @ ortho) @ ortho.T
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """Notches in one usual cycle: their residual, and which points are in one."""
+    """Notches of one usual cycle, as (n,) first points, points after the last, and depths [V]; and their sum (p,) [V]."""
 
-    residual: VoltArray
-    inside: npt.NDArray[np.bool_]
-    depth: float
-    count: int
-    toward_zero: float
+    first: npt.NDArray[np.intp]
+    last: npt.NDArray[np.intp]
+    depth: VoltArray
+    notched: VoltArray
 
 
 def find_notches(rows: CycleRows, rate_hz: float, cycles: int, sigma_v: float, least_v: float) -> list[Notches]:
     """Find the stretches of a record with notches, oldest first.
 
-    1. The usual cycle of every `cycles` cycles, and its robust fit of harmonics.
-    2. A window is notched if its residual has two or more steep-sided stretches toward zero, clear of the rest.
-    3. Each cycle is compared with the mean residual of those windows, without the fundamental to third harmonic: where they
-       begin and end.
+    1. In the usual cycle of every `cycles` cycles: pairs of steep edges, the first toward zero, the second back.
+    2. Harmonics and one rectangle for each pair are fitted together; the rectangles must explain what harmonics do not.
+    3. Each cycle is compared with the notches of those windows: where they begin and end.
     """
     count = len(rows.volts)
-    edges = list(range(0, max(count - cycles // 2, 1), cycles))
-    groups = [slice(first, min(first + cycles, count)) for first in edges]
-    usual = np.array([usual_cycle(rows.volts[group]) for group in groups])
-    fitted = fit_harmonics(usual)
-    residuals = usual - fitted
-    noise = np.array([1.1 * sigma_v / np.sqrt(group.stop - group.start) for group in groups])
-    shapes = [
-        _notched(residual, fit, max(least_v, 3.3 * sigma), rate_hz)
-        for residual, fit, sigma in zip(residuals, fitted, noise, strict=True)
-    ]
-    good = [number for number, shape in enumerate(shapes) if shape is not None]
+    groups = [slice(first, min(first + cycles, count)) for first in range(0, max(count - cycles // 2, 1), cycles)]
+    shapes = [_shape(rows.volts[group], rate_hz, rows, sigma_v, least_v) for group in groups]
+    good = [group for group, shape in zip(groups, shapes, strict=True) if shape is not None]
     if not good:
         return []
-    likeness = _likeness(rows.volts, fitted, groups, np.median(residuals[good], axis=0))
-    runs = _runs(likeness > 0.5, cycles)
-    return [
-        notches
-        for first, last in runs
-        if (notches := _describe(rows, first, last, rate_hz, sigma_v, least_v)) is not None
-    ]
+    whole = np.concatenate([rows.volts[group] for group in good])
+    shape = _shape(whole, rate_hz, rows, sigma_v, least_v) or next(one for one in shapes if one is not None)
+    found = []
+    for first, last in _runs(_likeness(rows.volts, shape.notched) > 0.5, cycles):
+        whole_run = _shape(rows.volts[first:last], rate_hz, rows, sigma_v, least_v)
+        if whole_run is not None:
+            found.append(_describe(rows, first, last, rate_hz, whole_run))
+    return found
 
 
-def _notched(residual: VoltArray, fit: VoltArray, threshold: float, rate_hz: float) -> _Shape | None:
-    """Return the notches of a residual; None if it is not that of a notched wave."""
-    inside = np.abs(residual) > threshold
-    if inside.sum() < 4:
+def _shape(volts: VoltArray, rate_hz: float, rows: CycleRows, sigma_v: float, least_v: float) -> _Shape | None:
+    """Return the notches of the usual cycle of (k, p) rows; None if it is not that of a notched wave."""
+    usual = usual_cycle(volts)
+    sigma = 1.1 * sigma_v / np.sqrt(len(volts))
+    basis = harmonic_basis(rows.points)
+    smooth = without(usual, basis)
+    pairs = _edges(smooth, max(least_v / 2, EDGE_SIGMAS * np.sqrt(2) * sigma), _points(rate_hz, rows))
+    if not 2 <= len(pairs) <= MOST_NOTCHES:
         return None
-    depth = float(np.median(np.abs(residual[inside])))
-    inside = _wide_enough(np.abs(residual) > max(depth / 2, threshold * 0.7), max(2, round(LEAST_WIDTH_S * rate_hz)))
-    if not inside.any() or inside.mean() > MOST_NOTCHED:
+    for _ in range(2):
+        boxes, depth = _fit_boxes(usual, basis, pairs)
+        deep = depth >= max(least_v, ALIKE * float(depth.max()))
+        if deep.sum() < 2:
+            return None
+        pairs = [pair for pair, kept in zip(pairs, deep.tolist(), strict=True) if kept]
+    boxes, depth = _fit_boxes(usual, basis, pairs)
+    notched = boxes @ depth
+    left = np.square(without(usual - notched, basis)).sum() - len(usual) * sigma**2
+    before = np.square(smooth).sum() - len(usual) * sigma**2
+    if left > (1 - EXPLAINED) * before:
         return None
-    depth = float(np.median(np.abs(residual[inside])))
-    energy = np.square(residual)
-    lowering = float(energy[inside & (residual * fit < 0)].sum() / energy[inside].sum())
-    floor = 1.4826 * float(np.median(np.abs(residual[~inside])))
-    number = int(np.count_nonzero(inside & ~np.roll(inside, 1)))
-    if number < 2 or lowering < TOWARD_ZERO or depth < FLOORS * floor:
-        return None
-    return _Shape(residual, inside, depth, number, lowering)
+    first, last = np.array(pairs, np.intp).T
+    return _Shape(first, last, depth, notched)
 
 
-def _wide_enough(inside: npt.NDArray[np.bool_], least: int) -> npt.NDArray[np.bool_]:
-    """Drop runs of less than `least` points, the cycle taken as a ring."""
-    turn = int(np.argmin(inside))
-    rolled = np.roll(inside, -turn)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], rolled.astype(np.int8), [0]])))
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        if last - first < least:
-            rolled[first:last] = False
-    return np.roll(rolled, turn)
+def _points(rate_hz: float, rows: CycleRows) -> tuple[int, int]:
+    """Return the narrowest and widest notch in points of a row."""
+    per_point = float(rows.start[1] - rows.start[0]) / rows.points / rate_hz
+    return max(2, int(WIDTH_S[0] / per_point)), int(np.ceil(WIDTH_S[1] / per_point))
 
 
-def _likeness(rows: VoltArray, fitted: VoltArray, groups: list[slice], shape: VoltArray) -> VoltArray:
-    """Return how much of `shape` each of (k, p) rows has, about 1 or 0."""
-    angle = 2 * np.pi * np.outer(np.arange(len(shape)) / len(shape), np.arange(4))
-    basis = np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
-    shape = shape - basis @ (np.linalg.pinv(basis) @ shape)
-    base = np.concatenate(
-        [np.repeat(fit[None], group.stop - group.start, axis=0) for fit, group in zip(fitted, groups, strict=True)]
-    )
-    result = np.zeros(len(rows))
-    known = min(len(base), len(rows))
-    result[:known] = (rows[:known] - base[:known]) @ shape / (shape @ shape)
-    result[known:] = (rows[known:] - base[-1]) @ shape / (shape @ shape)
+def _edges(residual: VoltArray, threshold: float, widths: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return (first, one after last) of notches: a steep edge toward zero, then the steepest back within the widest width.
+
+    The first half of a cycle is positive. Edges are differences over two points: a notch's edge may lie between samples.
+    """
+    points = len(residual)
+    toward = np.where(np.arange(points) < points // 2, -1.0, 1.0)
+    edge = np.roll(residual, -1) - np.roll(residual, 1)
+    down, up = edge * toward, -edge * toward
+    # What the fit of harmonics leaves of an edge rings on both sides of it.
+    threshold = max(threshold, ALIKE * float(down.max()))
+    peaks = np.flatnonzero((down > threshold) & (down >= np.roll(down, 1)) & (down > np.roll(down, -1)))
+    pairs: list[tuple[int, int]] = []
+    for peak in peaks.tolist():
+        if pairs and peak < pairs[-1][1]:
+            continue
+        span = np.arange(peak + widths[0], peak + widths[1] + 1)
+        back = up[span % points]
+        best = int(np.argmax(back))
+        if back[best] > threshold:
+            pairs.append((peak, int(span[best])))
+    return pairs
+
+
+def _fit_boxes(usual: VoltArray, basis: VoltArray, pairs: list[tuple[int, int]]) -> tuple[VoltArray, VoltArray]:
+    """Return (p, n) rectangles toward zero and their depths [V], fitted together with the harmonics."""
+    points = len(usual)
+    boxes = np.zeros((points, len(pairs)))
+    for column, (first, last) in enumerate(pairs):
+        sign = -1.0 if first < points // 2 else 1.0
+        boxes[np.arange(first + 1, last) % points, column] = sign
+        boxes[np.array([first, last]) % points, column] = sign / 2
+    solution, *_ = np.linalg.lstsq(np.concatenate([basis, boxes], axis=1), usual, rcond=None)
+    return boxes, solution[basis.shape[1] :]
+
+
+def _likeness(rows: VoltArray, notched: VoltArray) -> VoltArray:
+    """Return how much of the notches each of (k, p) rows has, about 1 or 0, as the median of five cycles."""
+    shape = without(notched, harmonic_basis(len(notched)))
+    each = rows @ shape / (shape @ shape)
+    padded = np.pad(each, 2, mode="edge")
+    result: VoltArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     return result
 
 
 def _runs(has: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
-    """Return the runs of at least `least` cycles, gaps up to half of that taken as part of a run."""
+    """Return the runs of at least `least` cycles; shorter gaps are taken as part of a run."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], has.astype(np.int8), [0]])))
     joined: list[tuple[int, int]] = []
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if joined and first - joined[-1][1] <= least // 2:
+        if joined and first - joined[-1][1] < least:
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))
     return [(first, last) for first, last in joined if last - first >= least]
 
 
-def _describe(rows: CycleRows, first: int, last: int, rate_hz: float, sigma_v: float, least_v: float) -> Notches | None:
-    usual = usual_cycle(rows.volts[first:last])[None]
-    fit = fit_harmonics(usual)[0]
-    sigma = 1.1 * sigma_v / np.sqrt(last - first)
-    shape = _notched(usual[0] - fit, fit, max(least_v, 4 * sigma), rate_hz)
-    if shape is None:
-        return None
+def _describe(rows: CycleRows, first: int, last: int, rate_hz: float, shape: _Shape) -> Notches:
     period_s = float(np.diff(rows.start[[first, last]])[0]) / (last - first) / rate_hz
-    edge = int(np.flatnonzero(shape.inside & ~np.roll(shape.inside, 1))[0])
     return Notches(
         first=float(rows.start[first]),
         last=float(rows.start[last]),
         open_start=first == 0,
         open_end=last == len(rows.volts),
-        depth_v=shape.depth,
-        width_s=float(shape.inside.sum()) / shape.count / rows.points * period_s,
-        per_cycle=shape.count,
-        place_deg=360.0 * edge / rows.points,
+        depth_v=float(shape.depth.mean()),
+        width_s=float((shape.last - shape.first).mean()) / rows.points * period_s,
+        per_cycle=len(shape.depth),
+        place_deg=360.0 * float(shape.first.min() + 0.5) / rows.points,
     )

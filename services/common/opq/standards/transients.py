@@ -1,8 +1,8 @@
 """Transients of a record and what they are called (IEEE 1159-2019, table 2, categories 1.1, 1.2.1 and 5.4).
 
 What is there is measured in `opq.signal`; here are the rules that give it a name. Rules, not a trained model: each can be
-checked against the evidence by a person. At 12 kHz only millisecond impulses and low-frequency oscillations (below 5 kHz) are in the
-samples; at lower rates only what is below 0.46 of the rate, and below 2 kHz nothing is said.
+checked against the evidence by a person. At 12 kHz only millisecond impulses and low-frequency oscillations (below 5 kHz) are
+in the samples; at lower rates only what is below 0.46 of the rate, and below 2 kHz nothing is said.
 
 In order, each rule taking what it names from those after it:
 

@@ -86,7 +86,8 @@ class Draft:
         angle = self.angle(time)
         turning = np.exp(1j * angle)
         square = turning * turning
-        wave, power, at = turning.imag.copy(), turning, 1
+        wave: VoltArray = turning.imag.copy()
+        power, at = turning, 1
         for order, size, shift in self.harmonics:
             while at < order:
                 power, at = power * square, at + 2
@@ -237,7 +238,7 @@ def _oscillation(draft: Draft) -> None:
     def added(time: VoltArray) -> VoltArray:
         after = time - start
         inside = after >= 0
-        after = np.where(inside, after, 0)
+        after = np.maximum(after, 0)
         result: VoltArray = inside * size * np.exp(-after / decay) * np.sin(2 * np.pi * f_hz * after + shift)
         return result
 
