@@ -79,7 +79,7 @@ def test_what_is_wrong_in_a_csv_is_named_with_its_line(tmp_path: Path, text: str
     ("name", "content", "words"),
     [
         ("a.raw", b"", "got 0 bytes"),
-        ("a.raw", b"123", "got 3 bytes, expected int16 samples"),
+        ("a.raw", b"1", "got 1 bytes, expected int16 samples"),
         ("a.wav", b"RIFFnonsense", "not readable as WAV or FLAC"),
         ("a.cfg", b"x", "a.dat is missing"),
         ("a.cff", b"\x00\x01 no comtrade", "not readable as COMTRADE"),

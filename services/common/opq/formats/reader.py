@@ -3,20 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from opq.errors import InvalidInput, check_option
+from opq.errors import InvalidInput, check_option, check_range
 from opq.formats.comtrade import open_comtrade
-from opq.formats.csv_file import read_csv
+from opq.formats.csv_reader import open_csv
+from opq.formats.parquet_file import open_parquet
 from opq.formats.pqdif import open_pqdif
-from opq.formats.raw16 import read_raw16
+from opq.formats.pqds import is_pqds, open_pqds
+from opq.formats.raw16 import open_raw16
 from opq.formats.recording import Recording
 from opq.formats.recording_file import RecordingFile
-from opq.formats.sound_file import read_sound
+from opq.formats.sound_file import open_sound
 
-_READERS: dict[str, Callable[[Path, float | None], Recording]] = {
-    "raw16": read_raw16,
-    "wav": read_sound,
-    "flac": read_sound,
-    "csv": read_csv,
+_READERS: dict[str, Callable[[Path, float | None], RecordingFile]] = {
+    "comtrade": open_comtrade,
+    "pqdif": open_pqdif,
+    "pqds": open_pqds,
+    "csv": open_csv,
+    "parquet": open_parquet,
+    "wav": open_sound,
+    "flac": open_sound,
+    "raw16": open_raw16,
 }
 _SUFFIXES = {
     ".raw": "raw16",
@@ -25,13 +31,17 @@ _SUFFIXES = {
     ".wav": "wav",
     ".flac": "flac",
     ".csv": "csv",
+    ".tsv": "csv",
     ".cfg": "comtrade",
     ".cff": "comtrade",
     ".dat": "comtrade",
     ".pqd": "pqdif",
     ".pqdif": "pqdif",
+    ".pqds": "pqds",
+    ".parquet": "parquet",
 }
-FORMATS = ("auto", *_READERS, "comtrade", "pqdif")
+FORMATS = ("auto", *_READERS)
+_LEAST_RATE_HZ, _MOST_RATE_HZ = 1e-6, 1e12
 
 
 def form_of(path: Path, form: str = "auto") -> str:
@@ -60,9 +70,9 @@ def open_recordings(path: Path, form: str = "auto", sample_rate_hz: float | None
     Parameters
     ----------
     form : str
-        One of `FORMATS`; ``auto`` goes by the ending of the name.
+        One of `FORMATS`; ``auto`` goes by the ending of the name, and tells PQDS from other CSV by its content.
     sample_rate_hz : float, optional
-        Samples per second [Hz], for files that do not say.
+        Samples per second [Hz], for files that do not say; takes the place of what others say.
 
     Raises
     ------
@@ -72,13 +82,12 @@ def open_recordings(path: Path, form: str = "auto", sample_rate_hz: float | None
     check_option("format", form, FORMATS)
     if not path.is_file():
         raise InvalidInput(f"{path}: no such file")
-    form = form_of(path, form)
-    if form == "comtrade":
-        return open_comtrade(path, sample_rate_hz)
-    if form == "pqdif":
-        return open_pqdif(path, sample_rate_hz)
-    recording = _READERS[form](path, sample_rate_hz)
-    return RecordingFile(str(path), form, (recording.stored(),), list(recording.notes))
+    if sample_rate_hz is not None:
+        check_range("sample rate", sample_rate_hz, _LEAST_RATE_HZ, _MOST_RATE_HZ, "Hz")
+    known = form_of(path, form)
+    if form == "auto" and known == "csv" and is_pqds(path):
+        known = "pqds"
+    return _READERS[known](path, sample_rate_hz)
 
 
 def read_recording(path: Path, form: str = "auto", sample_rate_hz: float | None = None) -> Recording:

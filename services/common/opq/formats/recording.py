@@ -74,6 +74,9 @@ class Details:
     """Time of the trigger [ns since the epoch, UTC]."""
 
 
+NO_DETAILS = Details()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Channel:
     """One recorded quantity.
@@ -155,7 +158,7 @@ class StoredRecording:
     start_unix_ns: int | None
     samples: int
     chunks: ChunkReader = field(repr=False)
-    details: Details = Details()
+    details: Details = NO_DETAILS
     digital: tuple[DigitalChannel, ...] = ()
     states: Callable[[], Iterator[StateArray]] | None = field(default=None, repr=False)
 

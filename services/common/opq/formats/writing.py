@@ -1,7 +1,7 @@
 """What all writers share: options, passes over the samples, and files that appear whole or not at all."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,9 @@ class WriteOptions:
     variant: str = ""
     volts_per_count: float | None = None
     progress: Progress = _silent
+
+
+AS_USUAL = WriteOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def extent(stored: StoredRecording, options: WriteOptions) -> Extent:
     return Extent(least, most, whole, samples)
 
 
-def only(recordings: list[StoredRecording], path: Path, form: str) -> StoredRecording:
+def only(recordings: Sequence[StoredRecording], path: Path, form: str) -> StoredRecording:
     """Return the one recording, for a format that holds no more.
 
     Raises
