@@ -24,9 +24,9 @@ ONSET_SIGMAS = 2.6
 """Residual over the noise from which on a sample near the start belongs to the burst: one in a hundred of white noise."""
 STEP_CYCLES = 0.4
 """Shortest burst that may be a change of the fundamental [cycle]: a dip is at least half a cycle long (IEEE 1159)."""
-STEP_PART = 0.5
+STEP_PART = 0.55
 """Least part of a burst's energy at the fundamental's frequency that makes it a change of it; an oscillation from 300 Hz on has
-nothing there."""
+nothing there, and an impulse of 2.5 ms has less than half."""
 END_SIGMAS = 1.7
 """Averaged residual over the noise under which a burst is over; of white noise the residual's rms is 0.8."""
 
@@ -87,26 +87,50 @@ def find_bursts(
         edges = np.linspace(first, last, pieces + 1).astype(int).tolist()
         for begin, end in pairwise(edges):
             sigma_v = screening.sigma_at((begin + end) // 2)
-            for burst in _bursts(surroundings(volts, track, begin, end), rate_hz, sigma_v, limits):
-                found += _without_steps(volts, rate_hz, track, burst, limits)
+            around, residual = _beyond_steps(volts, track, begin, end, limits.least_v)
+            bursts = _bursts(around, residual, rate_hz, sigma_v, limits)
+            found += [burst for burst in bursts if not _is_step(burst, track.period_at(burst.first))]
     return _join_touching(found, round(JOINED_S * rate_hz))
 
 
-def _without_steps(
-    volts: VoltArray, rate_hz: float, track: FundamentalTrack, burst: Burst, limits: BurstLimits
-) -> list[Burst]:
-    """Return the burst, or what is left of it if it is mostly a change of the fundamental.
+def _beyond_steps(
+    volts: VoltArray, track: FundamentalTrack, first: int, last: int, least_v: float
+) -> tuple[Surroundings, VoltArray]:
+    """Return the surroundings of a stretch and its residual without changes of the fundamental.
 
-    A dip of two cycles differs from the medians of five. Compared with one cycle on each side it has gone, and what else
-    happened in it remains. A dip of one cycle does not go: it is left to the rms.
+    A dip of two to six cycles differs from the medians of five. Where the residual is mostly fundamental, it is taken against
+    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms.
     """
-    period = track.period_at(burst.first)
-    if not _is_step(burst, period):
-        return [burst]
-    margin = round(period / 2)
-    begin, end = max(burst.first - margin, 0), min(burst.last + margin, len(volts))
-    again = _bursts(surroundings(volts, track, begin, end, neighbours=1), rate_hz, burst.sigma_v, limits)
-    return [part for part in again if not _is_step(part, period)]
+    period = track.period_at((first + last) / 2)
+    around = surroundings(volts, track, first, last)
+    residual = around.beyond()
+    step = _is_fundamental(residual, period, least_v)
+    if not step.any():
+        return around, residual
+    near = surroundings(volts, track, first, last, neighbours=1)
+    residual = np.where(step, near.beyond(), residual)
+    around = Surroundings(
+        first, around.volts, np.where(step, near.before, around.before), np.where(step, near.after, around.after)
+    )
+    return around, np.where(_is_fundamental(residual, period, least_v), 0.0, residual)
+
+
+def _is_fundamental(residual: VoltArray, period: float, least_v: float) -> npt.NDArray[np.bool_]:
+    """Return which of (n,) samples are in a cycle whose residual is mostly of the fundamental's frequency."""
+    length = round(period)
+    if len(residual) < length:
+        return np.zeros(len(residual), np.bool_)
+    turning = residual * np.exp(-2j * np.pi * np.arange(len(residual)) / period)
+    total = np.concatenate([[0.0], np.cumsum(turning)])
+    energy = np.concatenate([[0.0], np.cumsum(np.square(residual))])
+    amplitude = 2 / length * np.abs(total[length:] - total[:-length])
+    power = length / 2 * np.square(amplitude)
+    mostly = (power > STEP_PART * (energy[length:] - energy[:-length])) & (amplitude > least_v / 2)
+    marks = np.concatenate([mostly, np.zeros(length, np.bool_)]).astype(np.int64)
+    covered = np.cumsum(marks)
+    covered[length:] -= covered[:-length].copy()
+    result: npt.NDArray[np.bool_] = covered[: len(residual)] > 0
+    return result
 
 
 def _is_step(burst: Burst, period: float) -> bool:
@@ -122,8 +146,9 @@ def _is_step(burst: Burst, period: float) -> bool:
     return float(np.square(basis @ coefficients).sum()) > STEP_PART * energy
 
 
-def _bursts(around: Surroundings, rate_hz: float, sigma_v: float, limits: BurstLimits) -> list[Burst]:
-    residual = around.beyond()
+def _bursts(
+    around: Surroundings, residual: VoltArray, rate_hz: float, sigma_v: float, limits: BurstLimits
+) -> list[Burst]:
     sigma = max(sigma_v, limits.least_v / 50)
     high = _standing_out(residual, max(limits.least_v, limits.peak_sigmas * sigma), limits.peak_sigmas * sigma)
     if not high.any():

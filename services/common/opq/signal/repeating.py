@@ -14,6 +14,8 @@ from opq.signal.track import FundamentalTrack
 
 FITTED_ORDER = 13
 """Highest harmonic that is fitted beside the notches: what six-pulse rectifiers and single-phase loads make much of."""
+HIGHEST_ORDER = 31
+"""Harmonics up to this must leave more than notches do: twelve-pulse rectifiers have strong orders to 25 without a notch."""
 SUSPECT_SIGMAS = 4.0
 """Second difference of a mean cycle over its noise above which a record is looked at."""
 SUSPECT_LAG_S = 0.17e-3
@@ -27,6 +29,8 @@ MOST_NOTCHES = 12
 EXPLAINED = 0.6
 """Least part of what the harmonics leave that notches explain; a high harmonic is half-waves of both signs, and at best one half
 of it can be taken for notches."""
+LOW_PART = 0.6
+"""Voltage over the usual below which notches are not looked for."""
 ALIKE = 0.35
 """Least depth of a notch over the deepest: the two deep and the four shallow of a six-pulse rectifier are about 1 to 0.5."""
 
@@ -188,9 +192,12 @@ def _shape(volts: VoltArray, rate_hz: float, rows: CycleRows, sigma_v: float, le
         pairs = [pair for pair, kept in zip(pairs, deep.tolist(), strict=True) if kept]
     boxes, depth = _fit_boxes(usual, basis, pairs)
     notched = boxes @ depth
+    smoother = np.square(without(usual, harmonic_basis(rows.points, HIGHEST_ORDER))).sum()
     left = np.square(without(usual - notched, basis)).sum() - len(usual) * sigma**2
     before = np.square(smooth).sum() - len(usual) * sigma**2
-    if left > (1 - EXPLAINED) * before:
+    spread = sigma**2 * np.sqrt(2 * len(usual))
+    more = smoother - (len(usual) - 2 * HIGHEST_ORDER) * sigma**2
+    if left > (1 - EXPLAINED) * before or left + 2 * spread > more:
         return None
     first, last = np.array(pairs, np.intp).T
     return _Shape(first, last, depth, notched)
@@ -239,11 +246,23 @@ def _fit_boxes(usual: VoltArray, basis: VoltArray, pairs: list[tuple[int, int]])
 
 
 def _likeness(rows: VoltArray, notched: VoltArray) -> VoltArray:
-    """Return how much of the notches each of (k, p) rows has, about 1 or 0, as the median of five cycles."""
+    """Return how much of the notches each of (k, p) rows has, about 1 or 0, as the median of five cycles.
+
+    Notches are lower with the voltage. Where it is so low that noise hides them, they are taken to be there if they are before
+    and after.
+    """
     shape = without(notched, harmonic_basis(len(notched)))
-    each = rows @ shape / (shape @ shape)
+    wave = np.exp(-2j * np.pi * np.arange(len(shape)) / len(shape))
+    amplitude = np.abs(rows @ wave)
+    usual = float(np.median(amplitude))
+    each = rows @ shape / (shape @ shape) * (usual / np.maximum(amplitude, 0.1 * usual))
     padded = np.pad(each, 2, mode="edge")
     result: VoltArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    low = np.flatnonzero(amplitude < LOW_PART * usual)
+    clear = np.flatnonzero(amplitude >= LOW_PART * usual)
+    before = clear[np.maximum(np.searchsorted(clear, low) - 1, 0)]
+    after = clear[np.minimum(np.searchsorted(clear, low), len(clear) - 1)]
+    result[low] = np.minimum(result[before], result[after])
     return result
 
 

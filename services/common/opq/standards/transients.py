@@ -39,6 +39,8 @@ CAPACITOR_SINE = 0.2
 """Least voltage over the peak at which a capacitor is switched: switched at zero it makes no transient."""
 GONE = 3.0
 """Decay time constants until an oscillation counts as over: 5 % remain."""
+TAIL = 6.0
+"""Decay time constants in which a second burst that the oscillation's envelope explains is its tail."""
 CAPACITOR_SWITCHING = "capacitor switching"
 
 
@@ -64,7 +66,9 @@ class TransientLimits:
     """Until 5 % remain [s]; IEEE 1159 has 50 ms for the low-frequency class, and the fit errs by some."""
     least_half_cycles: int = 6
     """Half cycles with a burst that make arcing."""
-    least_occupied: float = 0.5
+    longest_pause_s: float = 0.1
+    """Longest time without a burst within one arc [s]."""
+    least_occupied: float = 0.35
     """Part of the half cycles from the first to the last burst of an arc that have one."""
     least_likeness: float = 0.5
     """How alike disturbances of zero crossings must be to be one of these and no arcing."""
@@ -237,9 +241,10 @@ class _Look:
     def _arcs(self, bursts: list[Burst]) -> tuple[list[list[Burst]], list[Burst]]:
         """Part the bursts into those of arcs and single ones."""
         half = [int(np.rint(self._track.phase_at(burst.first + burst.peak_index) / np.pi)) for burst in bursts]
+        pause = self._limits.longest_pause_s * 2 * self._nominal.f_hz
         groups: list[list[int]] = []
         for number in range(len(bursts)):
-            if groups and half[number] - half[groups[-1][-1]] <= 3:
+            if groups and half[number] - half[groups[-1][-1]] <= pause:
                 groups[-1].append(number)
             else:
                 groups.append([number])
@@ -256,18 +261,20 @@ class _Look:
 
     def _singles(self, bursts: list[Burst]) -> list[Transient]:
         found: list[Transient] = []
-        over, tail_v, decay = -1.0, 0.0, 1.0
+        begin, decay, amplitude_v = -1.0e9, 1.0, 0.0
         for burst in bursts:
-            at = burst.first + burst.peak_index
-            if at < over and abs(burst.peak_v) < 1.5 * tail_v * np.exp(-(at - over) / decay) + 5 * burst.sigma_v:
+            after = burst.first + burst.peak_index - begin
+            if (
+                after < TAIL * decay
+                and abs(burst.peak_v) < 2 * amplitude_v * np.exp(-after / decay) + 4 * burst.sigma_v
+            ):
                 continue
             ringing = fit_ringing(burst.residual_v, self._rate, burst.sigma_v)
             if self._oscillates(burst, ringing):
                 if GONE * ringing.decay_s > self._limits.longest_oscillation_s and ringing.cycles > 3:
                     continue
                 found.append(self._of_oscillation(burst, ringing))
-                decay = ringing.decay_s * self._rate
-                over, tail_v = burst.first + GONE * decay, ringing.amplitude_v * np.exp(-GONE)
+                begin, decay, amplitude_v = burst.first, ringing.decay_s * self._rate, ringing.amplitude_v
             elif burst.last - burst.first <= self._limits.longest_impulse_s * self._rate:
                 found.append(self._of_impulse(burst))
         return found

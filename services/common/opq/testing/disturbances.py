@@ -236,9 +236,8 @@ def _oscillation(draft: Draft) -> None:
     start = draft.place(3 * decay)
 
     def added(time: VoltArray) -> VoltArray:
-        after = time - start
-        inside = after >= 0
-        after = np.maximum(after, 0)
+        inside = time >= start
+        after = np.maximum(time - start, 0)
         result: VoltArray = inside * size * np.exp(-after / decay) * np.sin(2 * np.pi * f_hz * after + shift)
         return result
 
@@ -329,17 +328,19 @@ def _crossings(draft: Draft) -> None:
     width = float(random.uniform(0.5e-3, 1e-3))
     least = draft.least(IncidentClass.MULTIPLE_ZERO_CROSSING_TRANSIENT, 0.08)
     swing = float(random.uniform(least, max(0.3, least)))
-    size = swing + np.pi * draft.f_hz * width
     first = int(np.ceil(draft.angle(np.array([start]))[0] / np.pi))
-    sizes = size * random.uniform(0.9, 1.1, count)
+    roots, slopes = _zero_crossings(draft)
+    even = (np.arange(count) + first) % 2 == 0
+    sizes = (swing + np.where(even, slopes[0], -slopes[1]) * width / 2) * random.uniform(0.9, 1.1, count)
 
     def added(time: VoltArray) -> VoltArray:
         turns = draft.angle(time) / np.pi
         nearest = np.rint(turns).astype(int)
-        away = (turns - nearest) * half
+        rising = nearest % 2 == 0
+        away = (turns - nearest - np.where(rising, *roots) / np.pi) * half
         number = nearest - first
         inside = (np.abs(away) < width) & (number >= 0) & (number < count)
-        sign = np.where(nearest % 2 == 0, 1.0, -1.0)
+        sign = np.where(rising, 1.0, -1.0)
         result: VoltArray = np.where(
             inside, -sign * sizes[np.clip(number, 0, count - 1)] * np.sin(np.pi * away / width), 0.0
         )
@@ -347,6 +348,25 @@ def _crossings(draft: Draft) -> None:
 
     draft.added.append(added)
     draft.truth |= {"crossings": count, "crossings_s": start, "crossings_width_s": width, "crossings_pu": swing}
+
+
+def _zero_crossings(draft: Draft) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return where the wave with its harmonics crosses zero, from the fundamental's rising and falling crossing [rad], and its
+    slopes there [1/s].
+    """
+    away = np.linspace(-0.6, 0.6, 2401)
+    roots, slopes = [], []
+    for crossing in (0.0, np.pi):
+        angle = crossing + away
+        wave = np.sin(angle)
+        for order, size, shift in draft.harmonics:
+            wave = wave + size * np.sin(order * angle + shift)
+        wave = wave * draft.level
+        turns = np.flatnonzero(np.sign(wave[1:]) != np.sign(wave[:-1]))
+        at = int(turns[np.argmin(np.abs(away[turns]))])
+        roots.append(float(away[at]))
+        slopes.append(float((wave[at + 1] - wave[at]) / (away[1] - away[0])) * 2 * np.pi * draft.f_hz)
+    return (roots[0], roots[1]), (slopes[0], slopes[1])
 
 
 _DRAW: dict[IncidentClass, Callable[[Draft], None]] = {
