@@ -6,7 +6,7 @@ from importlib.metadata import version
 import typer
 
 from opq.errors import OpqError
-from opq_cli.commands import boxes, events, export, incidents, tasks
+from opq_cli.commands import boxes, convert, events, export, incidents, tasks
 from opq_cli.programs import PROGRAMS, exec_program
 from opq_cli.up.command import up
 
@@ -41,6 +41,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
 app.command(name="export")(export.export)
+app.command(name="convert", rich_help_panel="Recordings")(convert.convert)
 
 for _name, _program in PROGRAMS.items():
     # Shown in the help; main() hands the rest of the line to the program itself before typer reads it.

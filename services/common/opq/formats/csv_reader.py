@@ -69,7 +69,7 @@ def open_table(
     times = time_column(table.names)
     if times is None and sample_rate_hz is None:
         raise InvalidInput(
-            f"{path}: no time column (t_s, time_ms, unix_ns or time_utc) in {list(table.names)}; give --sample-rate-hz"
+            f"{path}: no time column (t_s, time_ms, unix_ns or time_utc) in {list(table.names)}; give the sample rate"
         )
     looked_at = [*numbers, times.column] if times and times.scale else numbers
     table = without_damaged_end(table, looked_at, notes)

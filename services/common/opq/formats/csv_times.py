@@ -35,9 +35,10 @@ class TimeColumn:
     def seconds(self, table: Table, rows: Rows) -> SampleArray:
         """Return times [s]; those of the clock with a resolution of some 200 ns."""
         if self.scale:
-            return table.numbers(rows, [self.column])[0] * self.scale
+            times_s: SampleArray = table.numbers(rows, [self.column])[0] * self.scale
+            return times_s
         times = [self._iso(table, line, row) for line, row in zip(*rows, strict=True)]
-        return np.asarray(np.array(times, np.float64) / NS, np.float64)
+        return np.array([time / NS for time in times], np.float64)
 
     def exact_ns(self, table: Table, rows: Rows, at: int) -> int:
         """Return one time [ns] as exactly as it is written."""

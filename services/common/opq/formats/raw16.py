@@ -1,5 +1,6 @@
 """Headerless little-endian int16 samples of one channel."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -63,15 +64,15 @@ def write_raw16(path: Path, recordings: Sequence[StoredRecording], options: Writ
     if len(stored.channels) != 1:
         raise InvalidInput(f"{path}: raw16 holds one channel, got {len(stored.channels)}: choose one")
     (info,) = stored.channels
-    scale = count_scale(info, extent(stored, options), 0, _GREATEST, options.volts_per_count)
+    # The file cannot say an offset either, so a step that came with one is of no use.
+    known = dataclasses.replace(info, step=0.0) if info.offset else info
+    scale = count_scale(known, extent(stored, options), 0, _GREATEST, options.volts_per_count)
     count = 0
     with replacing(path) as temporary, temporary.open("wb") as file:
         for block in walk(stored, options):
-            file.write(np.rint((block[0] - scale.offset) / scale.step).astype("<i2").tobytes())
+            file.write(np.rint(block[0] / scale.step).astype("<i2").tobytes())
             count += block.shape[1]
     notes = [f"raw16 keeps neither rate nor time: read it with a sample rate of {stored.sample_rate_hz:g} Hz"]
     if info.unit != "count":
         notes.append(f"one count is {scale.step!r} {info.unit}")
-    if scale.offset:
-        notes.append(f"zero counts are {scale.offset!r} {info.unit}")
     return Written("raw16", (path,), 1, 1, count, notes)

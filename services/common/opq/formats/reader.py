@@ -59,7 +59,7 @@ def form_of(path: Path, form: str = "auto") -> str:
     if suffix not in _SUFFIXES:
         endings = ", ".join(sorted(_SUFFIXES))
         raise InvalidInput(
-            f"{path}: cannot tell the format from the ending {suffix!r} (known: {endings}); give --format"
+            f"{path}: cannot tell the format from the ending {suffix!r} (known: {endings}); name the format"
         )
     return _SUFFIXES[suffix]
 

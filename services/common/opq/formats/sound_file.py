@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from opq.errors import InvalidInput, LimitExceeded
+from opq.errors import InvalidInput, LimitExceeded, Unavailable
 from opq.formats.counts import CountScale, count_scale, exact_scale
 from opq.formats.missing import filled
 from opq.formats.recording import ChannelInfo, SampleArray, StoredRecording
@@ -31,6 +30,15 @@ _FLAC_CHANNELS, _FLAC_RATE_HZ = 8, 655_350
 _WAV_CHANNELS = 1024
 
 
+def _soundfile() -> Any:
+    """Import the library when it is needed: not every installation has it."""
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        raise Unavailable("WAV and FLAC need soundfile, which is not installed: pip install 'opq[box]'") from error
+    return soundfile
+
+
 def open_sound(path: Path, sample_rate_hz: float | None) -> RecordingFile:
     """Open all channels: volts if the comment gives the scale, else counts of a 16-bit converter (full scale 32 768).
 
@@ -39,6 +47,7 @@ def open_sound(path: Path, sample_rate_hz: float | None) -> RecordingFile:
     InvalidInput
         If libsndfile does not read it, or it holds no samples.
     """
+    soundfile = _soundfile()
     notes: list[str] = []
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -78,7 +87,7 @@ def open_sound(path: Path, sample_rate_hz: float | None) -> RecordingFile:
 
 def _blocks(path: Path, frames: int, notes: list[str]) -> Iterator[SampleArray]:
     """Yield (n, channels) samples; a file that ends early, or is damaged, gives what is before that."""
-    done = 0
+    soundfile, done = _soundfile(), 0
     try:
         with soundfile.SoundFile(str(path)) as file:
             while done < frames:
@@ -126,7 +135,7 @@ def _write(
     large = values.samples * len(stored.channels) * bits // 8 > _MOST_WAV_BYTES
     notes = [f"{container} does not keep digital channels"] if stored.digital else []
     text = comment_text(stored, scales, bits, notes)
-    with replacing(path) as temporary, soundfile.SoundFile(
+    with replacing(path) as temporary, _soundfile().SoundFile(
         str(temporary), "w", rate, len(stored.channels), f"PCM_{bits}",
         format="RF64" if large and container == "WAV" else container,
     ) as file:  # fmt: skip
@@ -148,9 +157,10 @@ def _scales(stored: StoredRecording, values: Extent, volts_per_count: float | No
 
 
 def _numbers(block: SampleArray, scales: list[CountScale], bits: int) -> npt.NDArray[Any]:
-    steps, offsets = (np.array([[getattr(one, name)] for one in scales]) for name in ("step", "offset"))
-    counts = np.rint((block - offsets) / steps).T
+    steps = np.array([[one.step] for one in scales])
+    offsets = np.array([[one.offset] for one in scales])
+    counts: SampleArray = np.rint((block - offsets) / steps).T
     if bits == 16:
         return counts.astype(np.int16)
     # libsndfile takes the upper 24 of 32 bits.
-    return np.asarray(counts.astype(np.int32) << 8)
+    return np.left_shift(counts.astype(np.int32), np.int32(8))

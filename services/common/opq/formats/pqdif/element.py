@@ -21,7 +21,8 @@ _DEEPEST = 32
 _MOST_ELEMENTS = 500_000
 EPOCH_DAYS = 25_569
 """Days from the zero of PQDIF time stamps to 1970: the constant of the standard, two more than from 1 January 1900."""
-_MOST_DAYS = 200_000
+_LEAST_DAYS, _MOST_DAYS = EPOCH_DAYS + 365, 200_000
+"""Monitors without a clock count from 1900 or 1970."""
 TIMESTAMP = np.dtype([("days", "<u4"), ("seconds", "<f8")])
 
 
@@ -184,7 +185,7 @@ def unix_ns(days: int, seconds: float) -> int | None:
 
     To a microsecond: many programs compute the seconds from fractions of a day, which leaves a rest of some 100 ns.
     """
-    if not 0 < days < _MOST_DAYS or not -86_400 <= seconds <= 2 * 86_400:
+    if not _LEAST_DAYS < days < _MOST_DAYS or not -86_400 <= seconds <= 2 * 86_400:
         return None
     return (days - EPOCH_DAYS) * 86_400 * NS + round(seconds * 1e6) * 1000
 

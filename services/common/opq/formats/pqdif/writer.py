@@ -28,6 +28,8 @@ _QUANTITY = {"V": 1, "A": 2, "W": 3, "VA": 3, "var": 3}
 _PHASE_IDS = {phase: number for number, phase in PHASES.items()}
 _UNIT_IDS = {unit: number for number, unit in UNITS.items()}
 _UNIX_EPOCH = 0
+_Definition = tuple[str, str, str]
+"""Name, unit and phase of a channel."""
 
 
 def _id(table: dict[UUID, str], name: str) -> UUID:
@@ -67,20 +69,19 @@ def write_pqdif(path: Path, recordings: Sequence[StoredRecording], options: Writ
     return Written("pqdif", (path,), len(recordings), len(channels), samples, notes)
 
 
-def _channels(recordings: Sequence[StoredRecording]) -> list[tuple[str, str, str, bool]]:
-    """Return the channels that are to be defined: name, unit, phase, and whether numbers are scaled."""
-    found: dict[tuple[str, str, str, bool], None] = {}
-    for recording in recordings:
-        for info in recording.channels:
-            for scaled in (True, False):
-                found.setdefault((info.name, info.unit, info.phase, scaled))
-    return list(found)
+def _channels(recordings: Sequence[StoredRecording]) -> list[_Definition]:
+    """Return the channels that are to be defined."""
+    return list(dict.fromkeys(_key(info) for recording in recordings for info in recording.channels))
+
+
+def _key(info: ChannelInfo) -> _Definition:
+    return info.name, info.unit, info.phase
 
 
 def _records(
     path: Path,
     recordings: Sequence[StoredRecording],
-    channels: list[tuple[str, str, str, bool]],
+    channels: list[_Definition],
     options: WriteOptions,
     notes: list[str],
 ) -> Iterator[Collection]:
@@ -121,7 +122,7 @@ def _records(
         yield _observation(number, recording, channels, options, notes)
 
 
-def _definition(name: str, unit: str, phase: str, scaled: bool) -> list[Collection | Value]:
+def _definition(name: str, unit: str, phase: str) -> list[Collection | Value]:
     def series(value_type: UUID, unit_id: int, method: int) -> list[Collection | Value]:
         return [
             build.uint4(tags.QUANTITY_UNITS_ID, unit_id),
@@ -130,8 +131,7 @@ def _definition(name: str, unit: str, phase: str, scaled: bool) -> list[Collecti
             build.uint4(tags.STORAGE_METHOD_ID, method),
         ]
 
-    method = STORED_VALUES | (STORED_SCALED if scaled else 0)
-    values = series(_VAL, _UNIT_IDS.get(unit, 0), method)
+    values = series(_VAL, _UNIT_IDS.get(unit, 0), STORED_VALUES | STORED_SCALED)
     return [
         build.text(tags.CHANNEL_NAME, name),
         build.uint4(tags.PHASE_ID, _PHASE_IDS.get(phase, 0)),
@@ -146,7 +146,7 @@ def _definition(name: str, unit: str, phase: str, scaled: bool) -> list[Collecti
 def _observation(
     number: int,
     recording: StoredRecording,
-    channels: list[tuple[str, str, str, bool]],
+    channels: list[_Definition],
     options: WriteOptions,
     notes: list[str],
 ) -> Collection:
@@ -168,7 +168,7 @@ def _observation(
             notes.append(f"channel {info.name!r}: PQDIF has no unit {info.unit!r}, written without one")
         instances.append(
             [
-                build.uint4(tags.CHANNEL_DEFN_IDX, channels.index((info.name, info.unit, info.phase, len(stored) > 1))),
+                build.uint4(tags.CHANNEL_DEFN_IDX, channels.index(_key(info))),
                 build.numbered(
                     tags.SERIES_INSTANCES, tags.ONE_SERIES_INSTANCE, [[times] if at == 0 else share, stored]
                 ),
@@ -207,11 +207,15 @@ def _stored(info: ChannelInfo, samples: SampleArray) -> list[Collection | Value]
             1.0, float(np.abs(numbers).max())
         )
         if exact and np.abs(numbers).max() <= 32767:
-            return [
-                build.real8(tags.SERIES_SCALE, info.step),
-                build.real8(tags.SERIES_OFFSET, info.offset),
-                build.vector(tags.SERIES_VALUES, Kind.INT2, numbers),
-            ]
+            return _scaled(info.step, info.offset, Kind.INT2, numbers)
     with np.errstate(over="ignore"):
         single = bool((samples.astype(np.float32) == samples).all())
-    return [build.vector(tags.SERIES_VALUES, Kind.REAL4 if single else Kind.REAL8, samples)]
+    return _scaled(1.0, 0.0, Kind.REAL4 if single else Kind.REAL8, samples)
+
+
+def _scaled(step: float, offset: float, kind: Kind, numbers: SampleArray) -> list[Collection | Value]:
+    return [
+        build.real8(tags.SERIES_SCALE, step),
+        build.real8(tags.SERIES_OFFSET, offset),
+        build.vector(tags.SERIES_VALUES, kind, numbers),
+    ]
