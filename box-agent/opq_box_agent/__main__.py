@@ -21,7 +21,7 @@ async def run_box(settings: BoxSettings, stop: asyncio.Event) -> None:
     box_id = ids.box_id(settings.box_id)
     config = AgentConfig(
         box_id=box_id,
-        nominal=Nominal(settings.u_din_v, settings.f_nominal_hz),
+        nominal=Nominal(settings.u_din_v, settings.f_nominal_hz).check_supply(),
         ingest=settings.ingest,
         data_dir=settings.data_dir / box_id,
         ring_s=settings.ring_s,

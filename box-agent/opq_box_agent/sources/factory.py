@@ -20,7 +20,7 @@ def make_source(settings: BoxSettings, clock: Clock) -> Source:
     InvalidInput
         If an option it needs is missing or wrong.
     """
-    nominal = Nominal(settings.u_din_v, settings.f_nominal_hz)
+    nominal = Nominal(settings.u_din_v, settings.f_nominal_hz).check_supply()
     if settings.source == "synthetic":
         if settings.scenario is not None:
             return SyntheticSource(load_scenario(settings.scenario), BoxId(settings.box_id), clock)

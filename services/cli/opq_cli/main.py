@@ -6,7 +6,7 @@ from importlib.metadata import version
 import typer
 
 from opq.errors import OpqError
-from opq_cli.commands import boxes, convert, events, export, incidents, tasks
+from opq_cli.commands import analyze, boxes, convert, events, export, incidents, measure, tasks
 from opq_cli.programs import PROGRAMS, exec_program
 from opq_cli.up.command import up
 
@@ -36,6 +36,8 @@ def _root(
 
 
 app.command(rich_help_panel="Start")(up)
+app.command(name="analyze", rich_help_panel="Recordings")(analyze.analyze)
+app.command(name="measure", rich_help_panel="Recordings")(measure.measure)
 app.add_typer(boxes.app, name="boxes")
 app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")

@@ -83,7 +83,7 @@ def _nominal(text: str) -> Nominal:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", text)
     if not match:
         raise InvalidInput(f"--supply: got {text!r}, expected VOLTS/HERTZ such as 120/60 or 230/50")
-    return Nominal(float(match[1]), float(match[2]))
+    return Nominal(float(match[1]), float(match[2])).check_supply()
 
 
 class _Site:

@@ -16,6 +16,7 @@ from opq.classifiers import (
     FrequencyClassifier,
     RapidChangeClassifier,
     Record,
+    TransientClassifier,
     VoltageClassifier,
     join_parts,
 )
@@ -26,13 +27,13 @@ from opq.model.features import WindowFlag, Windows
 from opq.model.incidents import Finding
 from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.aggregation import LONG_NS, SHORT_WINDOWS, TICK_NS, Aggregator, Intervals
-from opq.signal.meter import BasicWindows, CycleMeter, Measured, Ticks
-from opq.signal.segments import HalfCycleSeries
+from opq.signal.meter import BasicWindows, CycleMeter, HalfCycles, Measured, Ticks
+from opq.signal.segments import HalfCycleSeries, middle_halves
 from opq.signal.ten_seconds import TenSecondFrequency, TenSecondMeter
 from opq.signal.windows import FLAGGED_PU, FormedWindows, WindowFormer
 
-BLOCK_S = 1.0
-"""Samples are measured in blocks of so long [s], which fit the processor's cache, however they come."""
+BLOCK_S = 10.0
+"""Samples are measured in blocks of so long [s], however they come: long enough that the calls cost nothing beside the work."""
 MOST_SLICES = 60
 """Waveforms kept for pictures: those of the first incidents. A storm has thousands, and nobody looks at all of them."""
 _SLICE_BEFORE_S = 0.1
@@ -41,11 +42,12 @@ RECORDING = BoxId("recording")
 """Stands for the box in the findings of a recording."""
 
 
-def default_classifiers() -> list[Classifier[Any]]:
-    """Return the classifiers of waveform records that every analysis runs."""
+def waveform_classifiers() -> list[Classifier[Any]]:
+    """Return what every analysis looks for in the waveform."""
     return [
         VoltageClassifier(),
         RapidChangeClassifier(),
+        TransientClassifier(),
         EnvelopeClassifier.built_in("itic"),
         EnvelopeClassifier.built_in("semi_f47"),
     ]
@@ -70,9 +72,12 @@ class Analyzer:
         Declared supply.
     start_unix_ns : int
         Time of the first sample [ns since the epoch]; intervals of the clock count from 0 if it is 0.
-    classifiers : sequence of Classifier, optional
-        What is looked for in the waveform; by default what every analysis looks for. Frequency and distortion are
-        always looked for.
+    further : sequence of Classifier
+        What is looked for in the waveform beside what every analysis looks for.
+    series : bool
+        Keep every basic window and half cycle: about 10 MB per hour.
+    signalling_hz : float
+        Frequency of mains signalling that is measured [Hz]; 0 for none.
     """
 
     def __init__(
@@ -80,13 +85,16 @@ class Analyzer:
         sample_rate_hz: float,
         nominal: Nominal,
         start_unix_ns: int = 0,
-        classifiers: Sequence[Classifier[Any]] | None = None,
+        further: Sequence[Classifier[Any]] = (),
+        *,
+        series: bool = False,
+        signalling_hz: float = 0.0,
     ) -> None:
-        self._sample_rate_hz, self._nominal, self._start_unix_ns = sample_rate_hz, nominal, start_unix_ns
-        self._found = [_Found(each) for each in (default_classifiers() if classifiers is None else classifiers)]
+        self._sample_rate_hz, self.nominal, self._start_unix_ns = sample_rate_hz, nominal, start_unix_ns
+        self._found = [_Found(each) for each in (*waveform_classifiers(), *further)]
         first_tick = (-start_unix_ns % TICK_NS) * sample_rate_hz / NS
         ticks = Ticks(first_tick, TICK_NS / NS * sample_rate_hz)
-        self._meter = CycleMeter(sample_rate_hz, nominal, 2 * nominal.cycles, ticks=ticks)
+        self._meter = CycleMeter(sample_rate_hz, nominal, 2 * nominal.cycles, ticks=ticks, signalling_hz=signalling_hz)
         self._former = WindowFormer(sample_rate_hz, nominal, nominal.cycles)
         self._pieces = PieceCutter(sample_rate_hz, nominal, start_unix_ns)
         self._frequency = TenSecondMeter(sample_rate_hz, start_unix_ns)
@@ -95,6 +103,9 @@ class Analyzer:
         self._intervals: tuple[list[Intervals], ...] = ([], [], [])
         self._windows: list[Windows] = []
         self._slots: list[TenSecondFrequency] = []
+        self._series = series
+        self._basic: list[Intervals] = []
+        self._half_cycles: list[HalfCycles] = []
         self._slices: list[tuple[VoltageSegment, HalfCycleSeries, int, int]] = []
         self._u_half = (np.inf, -np.inf)
         self._fed = 0
@@ -117,10 +128,12 @@ class Analyzer:
 
     def finish(self) -> Analysis:
         """Return the analysis of all samples; nothing may be fed after it."""
-        rest = np.concatenate([np.empty(0), *self._waiting])
-        if len(rest):
-            self._measure(rest)
+        waiting = np.concatenate([np.empty(0), *self._waiting])
+        if len(waiting):
+            self._measure(waiting)
         self._take(self._meter.finish())
+        if (rest := self._former.rest()) is not None and not any(map(len, self._windows)):
+            self._windows.append(self._stamped(rest))
         self._slots.append(self._frequency.finish(self._fed))
         for piece in [*self._pieces.feed(np.empty(0), None), *self._pieces.finish()]:
             self._classify(piece)
@@ -152,6 +165,8 @@ class Analyzer:
             u_half = half_cycles.u_rms_half_v[1:] if not self._windows and not self._slots else half_cycles.u_rms_half_v
             if len(u_half):
                 self._u_half = (min(self._u_half[0], float(u_half.min())), max(self._u_half[1], float(u_half.max())))
+        if self._series:
+            self._half_cycles.append(half_cycles)
         self._windows.append(self._stamped(self._former.feed(measured)))
         self._slots.append(self._frequency.feed(half_cycles.index + half_cycles.fraction, half_cycles.lost))
         if len(basic):
@@ -163,7 +178,7 @@ class Analyzer:
         return Windows(begin, end - begin, formed.flags, formed.values.astype(np.float32))
 
     def _aggregate(self, basic: BasicWindows) -> None:
-        spectra, u_din_v = basic.spectra, self._nominal.u_din_v
+        spectra, u_din_v = basic.spectra, self.nominal.u_din_v
         flagged = basic.lost | (basic.u_rms_half_min_v < FLAGGED_PU[0] * u_din_v)
         flagged |= basic.u_rms_half_max_v > FLAGGED_PU[1] * u_din_v
         first_columns = [basic.u_rms_v, np.minimum(basic.u_rms_v, u_din_v), np.maximum(basic.u_rms_v, u_din_v)]
@@ -173,12 +188,15 @@ class Analyzer:
                 spectra.harmonics_v,
                 spectra.interharmonics_v,
                 spectra.bands_v,
+                spectra.signalling_v[:, None],
             ],
             axis=1,
         )
         complete = np.ones(len(basic), np.bool_)
         windows = Intervals(self._times(basic.start), self._times(basic.end), flagged, complete, values)
         self._severity.flag(windows)
+        if self._series:
+            self._basic.append(windows)
         self._intervals[0].extend(self._aggregators[0].feed(windows))
         longer = self._aggregators[1].feed(windows)
         self._intervals[1].extend(longer)
@@ -226,14 +244,16 @@ class Analyzer:
         windows = Windows.concatenate(self._windows)
         incidents = self._incidents(windows)
         flags = windows.flags
-        u_din_v = self._nominal.u_din_v
+        u_din_v = self.nominal.u_din_v
         low, high = self._u_half
         return Analysis(
-            nominal=self._nominal,
+            nominal=self.nominal,
             sample_rate_hz=self._sample_rate_hz,
             start_unix_ns=self._start_unix_ns,
             samples=self._fed,
             windows=windows,
+            basic=_joined(self._basic),
+            half_cycles=self._half_cycle_series(),
             short=_joined(self._intervals[0]),
             ten_minutes=_joined(self._intervals[1]),
             two_hours=_joined(self._intervals[2]),
@@ -254,10 +274,19 @@ class Analyzer:
     def _incidents(self, windows: Windows) -> list[Finding]:
         """Make findings of all parts, and of the windows."""
         nothing = VoltageSegment(self._start_unix_ns, self._sample_rate_hz, np.empty(0))
-        whole = Record(nothing, self._nominal, windows=windows)
-        found = self._found + [_Found(each, each.find(whole)) for each in (FrequencyClassifier(), DistortionClassifier())]
-        findings = [each.classifier.finding(part, RECORDING, self._nominal) for each in found for part in each.parts]
+        whole = Record(nothing, self.nominal, windows=windows)
+        found = self._found + [
+            _Found(each, each.find(whole)) for each in (FrequencyClassifier(), DistortionClassifier())
+        ]
+        findings = [each.classifier.finding(part, RECORDING, self.nominal) for each in found for part in each.parts]
         return sorted((finding for finding in findings if finding is not None), key=lambda each: each.start_unix_ns)
+
+    def _half_cycle_series(self) -> HalfCycleSeries:
+        """Return every Urms(1/2) with the middle half of its cycle, if they were kept."""
+        if not self._half_cycles:
+            none = np.empty(0, np.int64)
+            return HalfCycleSeries(none, none, np.empty(0))
+        return middle_halves(HalfCycles.concatenate(self._half_cycles), self._times)
 
     def _numbered_slices(self, incidents: list[Finding]) -> list[WaveformSlice]:
         """Give each incident the slice in which it begins, if one was kept."""

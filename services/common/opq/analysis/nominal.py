@@ -8,12 +8,21 @@ from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.segments import half_cycle_series
 
-USUAL_V = (100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0, 277.0, 347.0, 380.0, 400.0, 415.0)
-USUAL_V += (440.0, 480.0, 500.0, 600.0, 690.0)
+USUAL_V = (
+    *(100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0),
+    *(277.0, 347.0, 380.0, 400.0, 415.0, 440.0, 480.0, 500.0, 600.0, 690.0),
+)
 """Declared voltages of low-voltage supplies, phase to neutral and phase to phase [V]."""
 _NEAR = 0.07
 """A supply is taken for a usual one within this share of it."""
 _FREQUENCIES = (50.0, 60.0)
+_BAND_HZ = (30.0, 75.0)
+"""A motor bus that has lost its supply runs down from 50 or 60 Hz."""
+_SPECTRUM_S = 1.0
+"""The frequency is that of the first second [s]: later a motor bus may have lost its supply and run down."""
+_RESOLUTION_HZ = 0.25
+LEAST_CYCLES = 5
+"""Shorter recordings have no cycle whose neighbours are known."""
 _FIRST_S = 1.0
 """If no usual voltage is near, the median of the first second stands for it: a fault record begins before its fault."""
 
@@ -33,9 +42,14 @@ def find_nominal(
     Raises
     ------
     InvalidInput
-        If there are fewer than about 10 cycles, fewer than 8 samples in a cycle, or nothing near 50 or 60 Hz.
+        If there are fewer than 5 cycles, fewer than 8 samples in a cycle, or nothing near 50 or 60 Hz.
     """
     volts = np.nan_to_num(volts, posinf=0.0, neginf=0.0)
+    if len(volts) < LEAST_CYCLES * sample_rate_hz / (f_hz or _FREQUENCIES[1]) - 1:
+        raise InvalidInput(
+            f"got {len(volts)} samples at {sample_rate_hz:g} Hz, {len(volts) / sample_rate_hz:.3g} s, expected at least "
+            f"{LEAST_CYCLES} cycles"
+        )
     f_hz = f_hz or _frequency(volts, sample_rate_hz)
     if sample_rate_hz < 8 * f_hz:
         raise InvalidInput(
@@ -48,7 +62,7 @@ def find_nominal(
     series = half_cycle_series(VoltageSegment(0, sample_rate_hz, volts), Nominal(level, f_hz)).u_rms_half_v
     if not len(series):
         raise InvalidInput(
-            f"got {len(volts)} samples at {sample_rate_hz:g} Hz, expected at least 10 cycles of {f_hz:g} Hz"
+            f"got {len(volts) / sample_rate_hz:.3g} s, expected at least {LEAST_CYCLES} cycles of {f_hz:g} Hz"
         )
     usual = min(USUAL_V, key=lambda each: abs(float(np.median(series)) / each - 1))
     if abs(float(np.median(series)) / usual - 1) <= _NEAR:
@@ -60,15 +74,16 @@ def find_nominal(
 
 
 def _frequency(volts: VoltArray, sample_rate_hz: float) -> float:
-    """Return 50 or 60 Hz, whichever the strongest line between 40 and 72 Hz is nearer to."""
-    if len(volts) < 10 * sample_rate_hz / _FREQUENCIES[0] - 1:
+    """Return 50 or 60 Hz, whichever the strongest line of the first seconds is nearer to."""
+    volts = volts[: round(_SPECTRUM_S * sample_rate_hz)]
+    length = max(len(volts), round(sample_rate_hz / _RESOLUTION_HZ))
+    spectrum = np.abs(fft.rfft((volts - volts.mean()) * np.hanning(len(volts)), n=length))
+    f_hz = np.arange(len(spectrum)) * sample_rate_hz / length
+    band = (f_hz >= _BAND_HZ[0]) & (f_hz <= _BAND_HZ[1])
+    if not band.any() or spectrum[band].max() < 0.5 * spectrum.max() or spectrum.max() == 0:
         raise InvalidInput(
-            f"got {len(volts)} samples at {sample_rate_hz:g} Hz, {len(volts) / sample_rate_hz:.3g} s, expected at least 0.2 s"
+            f"strongest in the first second is {float(f_hz[spectrum.argmax()]):.1f} Hz, expected something near 50 or 60 Hz: "
+            "no mains voltage, or the sample rate is not right"
         )
-    spectrum = np.abs(fft.rfft((volts - volts.mean()) * np.hanning(len(volts)), n=2 * len(volts)))
-    f_hz = np.arange(len(spectrum)) * sample_rate_hz / (2 * len(volts))
-    band = (f_hz >= 40) & (f_hz <= 72)
-    if not band.any() or spectrum[band].max() < 0.1 * spectrum.max() or spectrum.max() == 0:
-        raise InvalidInput("nothing near 50 or 60 Hz in the first seconds; give --frequency, or another --channel")
     strongest = float(f_hz[band][spectrum[band].argmax()])
     return min(_FREQUENCIES, key=lambda nominal: abs(strongest - nominal))

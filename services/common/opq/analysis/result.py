@@ -22,6 +22,7 @@ QUANTITIES: tuple[str, ...] = (
     *(f"h{order}_v" for order in range(1, HIGHEST_ORDER + 1)),
     *(f"ih{order}_v" for order in range(HIGHEST_ORDER)),
     *(f"band{band}_v" for band in range(BANDS)),
+    "signalling_v",
 )
 """Columns of `Intervals.values`. ``u_clipped_low_v`` is the rms voltage no higher than Udin, ``u_clipped_high_v`` no lower:
 under- and over-deviation come from them (IEC 61000-4-30, 5.12; M)."""
@@ -89,6 +90,10 @@ class Analysis:
         How many there were.
     windows : Windows
         Features of all N-cycle windows.
+    basic : Intervals
+        Windows of N cycles that begin anew each 10 minutes, and
+    half_cycles : HalfCycleSeries
+        every Urms(1/2); both empty unless they were asked for.
     short, ten_minutes, two_hours : Intervals
         Aggregates of 150/180 cycles, of 10 minutes and of 2 hours; columns `QUANTITIES`.
     frequency : TenSecondFrequency
@@ -110,6 +115,8 @@ class Analysis:
     start_unix_ns: int
     samples: int
     windows: Windows
+    basic: Intervals
+    half_cycles: HalfCycleSeries
     short: Intervals
     ten_minutes: Intervals
     two_hours: Intervals

@@ -9,6 +9,7 @@ from opq.classifiers.distortion import DistortionClassifier
 from opq.classifiers.envelopes import EnvelopeClassifier
 from opq.classifiers.frequency import FrequencyClassifier
 from opq.classifiers.rapid_change import RapidChangeClassifier
+from opq.classifiers.transient import TransientClassifier
 from opq.classifiers.voltage import VoltageClassifier
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FrequencyClassifier",
     "RapidChangeClassifier",
     "Record",
+    "TransientClassifier",
     "VoltageClassifier",
     "join_parts",
 ]

@@ -56,13 +56,21 @@ class PartLike(Protocol):
     """What a record shows of one disturbance: a frozen dataclass with these fields at least."""
 
     @property
-    def start_unix_ns(self) -> int: ...
+    def start_unix_ns(self) -> int:
+        """Begin [ns since the epoch]."""
+
     @property
-    def end_unix_ns(self) -> int: ...
+    def end_unix_ns(self) -> int:
+        """End [ns since the epoch]."""
+
     @property
-    def open_start(self) -> bool: ...
+    def open_start(self) -> bool:
+        """Whether it had begun when the record began."""
+
     @property
-    def open_end(self) -> bool: ...
+    def open_end(self) -> bool:
+        """Whether it lasted when the record ended."""
+
 
 
 Part = TypeVar("Part", bound=PartLike)

@@ -10,19 +10,30 @@ from opq.model.features import TimeSource
 
 @dataclass(frozen=True, slots=True)
 class Nominal:
-    """Declared supply of a box: Udin [V] and nominal frequency [Hz]."""
+    """Declared supply: Udin [V] and nominal frequency [Hz]; of a box 50 to 1000 V, see `check_supply`."""
 
     u_din_v: float
     f_hz: float
 
     def __post_init__(self) -> None:
-        check_range("u_din_v", self.u_din_v, 50, 1000, "V")
+        check_range("u_din_v", self.u_din_v, 1e-6, 1e7, "V")
         check_range("f_hz", self.f_hz, 45, 65, "Hz")
 
     @property
     def cycles(self) -> int:
         """N, the cycles of a basic window: 10 at 50 Hz, 12 at 60 Hz (IEC 61000-4-30)."""
         return 12 if self.f_hz > 55 else 10
+
+    def check_supply(self) -> "Nominal":
+        """Return the same if a box can hang on it; recordings may be of higher voltages or of a transducer's.
+
+        Raises
+        ------
+        InvalidInput
+            If Udin is not 50 to 1000 V.
+        """
+        check_range("u_din_v", self.u_din_v, 50, 1000, "V")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,9 @@ class Box:
     limits: Limits = field(default_factory=Limits)
     window_cycles: int = 0
     """Cycles per feature window; 0 is the basic window of 10 or 12."""
+
+    def __post_init__(self) -> None:
+        self.nominal.check_supply()
 
 
 class Power(Enum):

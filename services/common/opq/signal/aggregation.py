@@ -127,7 +127,7 @@ class Aggregator:
             Intervals(
                 rows.start_unix_ns[:1],
                 rows.end_unix_ns[-1:],
-                rows.flagged.any(keepdims=True),
+                np.array([rows.flagged.any()]),
                 np.array([complete and bool(rows.complete.all() or not self._most)]),
                 np.sqrt(np.square(rows.values).mean(axis=0, keepdims=True)),
             )

@@ -103,7 +103,8 @@ class CycleTracker:
             if len(self._early) <= HOPS_PER_CYCLE:
                 return Crossings.empty()
             phasors, self._early = self._begin(self._early), None
-        return self._follow(np.abs(phasors), _half_cycles(phasors))
+        amplitudes: npt.NDArray[np.float64] = np.abs(phasors)
+        return self._follow(amplitudes, _half_cycles(phasors))
 
     def finish(self) -> Crossings:
         """Return the crossings up to the end of the last sample; nothing may be fed after it.

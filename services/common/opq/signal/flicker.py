@@ -90,6 +90,7 @@ class Flickermeter:
         ripple = abs(freqz_sos(self._smoothing, [17.6], fs=inner_hz)[1][0])
         self._scale = 2 / ((gain * lamp.value[-1] / 100) ** 2 * (1 + ripple))
         self._level = _first_order(_LEVEL_S, inner_hz)
+        self._level_state = self._weighting_state = self._smoothing_state = np.empty(0)
 
     def feed(self, volts: VoltArray) -> VoltArray:
         """Take (n,) samples [V] and return the (m,) values of instantaneous flicker that became complete [1]."""

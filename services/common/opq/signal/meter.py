@@ -140,6 +140,8 @@ class CycleMeter:
         Whether the spectra of basic windows are measured.
     ticks : Ticks, optional
         Where basic windows begin anew; without, they follow each other for ever.
+    signalling_hz : float
+        Frequency of mains signalling that is measured [Hz]; 0 for none.
     """
 
     def __init__(
@@ -150,12 +152,13 @@ class CycleMeter:
         *,
         spectra: bool = True,
         ticks: Ticks | None = None,
+        signalling_hz: float = 0.0,
     ) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._every = min(every, 2 * nominal.cycles)
         self._window = 2 * nominal.cycles
         self._tracker = CycleTracker(sample_rate_hz, nominal)
-        self._spectra = SpectrumMeter(sample_rate_hz, nominal.f_hz, nominal.cycles) if spectra else None
+        self._spectra = SpectrumMeter(sample_rate_hz, nominal.f_hz, nominal.cycles, signalling_hz) if spectra else None
         self._ticks = ticks
         self._volts: VoltArray = np.empty(0)
         self._base = 0

@@ -3,6 +3,7 @@
 The same meter as live measurement, given the whole record at once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,16 @@ def half_cycle_series(segment: VoltageSegment, nominal: Nominal) -> HalfCycleSer
     it up to 1.5 cycles longer than it was. The middle of the cycle is used here instead: the duration is right to half a
     cycle, well within the standard's one.
     """
-    half_cycles = _half_cycles(segment, nominal)
+    return middle_halves(_half_cycles(segment, nominal), lambda position: _times(segment, position))
+
+
+def middle_halves(half_cycles: HalfCycles, times: Callable[[VoltArray], TimeArray]) -> HalfCycleSeries:
+    """Give each Urms(1/2) the middle half of the cycle it is the rms of; `times` turns positions [sample] into times."""
     end = half_cycles.index + half_cycles.fraction
     middle = end[:-1]
     return HalfCycleSeries(
-        start_unix_ns=_times(segment, middle - half_cycles.length[:-1] / 2),
-        end_unix_ns=_times(segment, middle + half_cycles.length[1:] / 2),
+        start_unix_ns=times(middle - half_cycles.length[:-1] / 2),
+        end_unix_ns=times(middle + half_cycles.length[1:] / 2),
         u_rms_half_v=half_cycles.u_rms_half_v[1:],
     )
 

@@ -45,6 +45,8 @@ class Spectra:
         Rms of the centred interharmonic subgroups 0 to 49, bins hN+2 to (h+1)N-2: subgroup 0 lies below the fundamental [V].
     bands_v : (w, 20) float64
         Rms of the bands of 200 Hz from 2 to 6 kHz [V].
+    signalling_v : (w,) float64
+        Rms of the four bins nearest to the frequency of mains signalling [V] (IEC 61000-4-30, 5.10; M); 0 if none is given.
     transient_peak_v, transient_rms_v : (w,) float64
         Peak and rms of the residual without fundamental and steady harmonics [V].
     """
@@ -54,6 +56,7 @@ class Spectra:
     components_v: VoltArray
     interharmonics_v: VoltArray
     bands_v: VoltArray
+    signalling_v: VoltArray
     transient_peak_v: VoltArray
     transient_rms_v: VoltArray
 
@@ -84,7 +87,9 @@ def total_distortion_pct(harmonics_v: VoltArray, highest: int = HIGHEST_ORDER) -
 
 def share_pct(part: VoltArray, whole: VoltArray) -> VoltArray:
     """Return ``100 part / whole`` [%], 0 where `whole` is nothing."""
-    share: VoltArray = 100 * np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > np.finfo(np.float64).tiny)
+    share: VoltArray = 100 * np.divide(
+        part, whole, out=np.zeros(np.shape(part)), where=whole > np.finfo(np.float64).tiny
+    )
     return share
 
 
@@ -97,9 +102,11 @@ class SpectrumMeter:
         Sample rate and nominal frequency [Hz].
     cycles : int
         N, the cycles of a basic window.
+    signalling_hz : float
+        Frequency of mains signalling [Hz]; 0 for none.
     """
 
-    def __init__(self, sample_rate_hz: float, f_hz: float, cycles: int) -> None:
+    def __init__(self, sample_rate_hz: float, f_hz: float, cycles: int, signalling_hz: float = 0.0) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._cycles = cycles
         # More points than samples, and a power of two: nothing folds back into the groups. At least what order 50 needs.
@@ -109,6 +116,7 @@ class SpectrumMeter:
         self._bins = min(self._length // 2 + 1, max(HIGHEST_ORDER * cycles + 2, last_band_bin + 1))
         self._band_start = round(BANDS_FROM_HZ * cycles / f_hz) + 1
         self._band_bins = round(BAND_HZ * cycles / f_hz)
+        self._signalling_hz = signalling_hz
         low, high = RESIDUAL_ORDERS
         rise = np.clip((np.arange(self._bins) / cycles - low) / (high - low), 0, 1)
         self._high_pass = np.sin(np.pi / 2 * rise) ** 2
@@ -124,7 +132,12 @@ class SpectrumMeter:
         power *= 2 / self._length**2
         peak, rms = self._residual(spectrum)
         return Spectra(
-            spectrum[:, 0].real / self._length, *self._groups(power), self._bands(power), peak, rms
+            spectrum[:, 0].real / self._length,
+            *self._groups(power),
+            self._bands(power),
+            self._signalling(power, end - start),
+            peak,
+            rms,
         )
 
     def _groups(self, power: VoltArray) -> tuple[VoltArray, VoltArray, VoltArray]:
@@ -143,6 +156,15 @@ class SpectrumMeter:
             inside = power[:, self._band_start : self._band_start + whole * self._band_bins]
             bands[:, :whole] = np.sqrt(inside.reshape(len(power), whole, self._band_bins).sum(axis=2))
         return bands
+
+    def _signalling(self, power: VoltArray, window: VoltArray) -> VoltArray:
+        """Return the rms of the four bins nearest to the signalling frequency [V]."""
+        if not self._signalling_hz:
+            return np.zeros(len(power))
+        first = np.floor(self._signalling_hz * window / self._sample_rate_hz).astype(np.int64) - 1
+        bins = np.clip(first[:, None] + np.arange(4), 0, power.shape[1] - 1)
+        signalling: VoltArray = np.sqrt(np.take_along_axis(power, bins, axis=1).sum(axis=1))
+        return signalling
 
     def _residual(self, spectrum: npt.NDArray[np.complex128]) -> tuple[VoltArray, VoltArray]:
         """Return peak and rms [V] of what differs from both neighbouring cycles.
@@ -203,4 +225,4 @@ def _gain(window: int, bins: int) -> VoltArray:
     return gain
 
 
-_SHAPES: tuple[tuple[int, ...], ...] = ((), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (BANDS,), (), ())
+_SHAPES: tuple[tuple[int, ...], ...] = ((), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (BANDS,), (), (), ())
