@@ -52,7 +52,7 @@ def _print_entry(entry: RecordingEntry) -> None:
     for verdict in entry.compliance.values():
         lines.append((verdict["standard"], verdict["text"]))
     for name, text in lines:
-        typer.echo(f"  {name:<11}{text}")
+        typer.echo(f"  {name:<14}{text}")
     quality = entry.quality
     said = [*quality.notes]
     if quality.clipped_samples:

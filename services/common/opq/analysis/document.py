@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from opq.analysis.result import BAND_COLUMNS, HARMONICS, INTERHARMONICS, Analysis
+from opq.analysis.verdicts import verdicts
 from opq.clock import NS, iso
 from opq.model.features import WindowFlag
 from opq.model.incidents import Finding
@@ -141,7 +142,6 @@ def recording_entry(
     *,
     unbalance: dict[str, VoltArray] | None = None,
     clipped_samples: int = 0,
-    compliance: dict[str, Any] | None = None,
 ) -> RecordingEntry:
     """Make the entry of one channel."""
     return RecordingEntry(
@@ -154,7 +154,7 @@ def recording_entry(
         f_nominal_hz=analysis.nominal.f_hz,
         summary=_summary(analysis, unbalance),
         incidents=[incident_entry(finding, analysis.start_unix_ns) for finding in analysis.incidents],
-        compliance=compliance or {},
+        compliance=verdicts(analysis),
         quality=Quality(**analysis.quality, clipped_samples=clipped_samples, notes=notes),
     )
 

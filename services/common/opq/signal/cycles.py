@@ -116,7 +116,8 @@ class CycleTracker:
         count = self._lead + HOPS_PER_CYCLE
         amplitude = np.inf if self._locked else 0.0
         phases = (self._phase + (np.arange(count) + 1) * self._held_step) % 2
-        return self._follow(np.full(count, amplitude), phases)
+        amplitudes: npt.NDArray[np.float64] = np.full(count, amplitude)
+        return self._follow(amplitudes, phases)
 
     def _begin(self, phasors: PhasorArray) -> PhasorArray:
         """Continue the first phasors backward to the first sample, and start the phase there."""
