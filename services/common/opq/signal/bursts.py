@@ -27,6 +27,8 @@ STEP_CYCLES = 0.4
 STEP_PART = 0.55
 """Least part of a burst's energy at the fundamental's frequency that makes it a change of it; an oscillation from 300 Hz on has
 nothing there, and an impulse of 2.5 ms has less than half."""
+MEASURED_PART = 0.8
+"""Least peak as measured over the least peak as found: at the edge of a dip the two differ by noise."""
 END_SIGMAS = 1.7
 """Averaged residual over the noise under which a burst is over; of white noise the residual's rms is 0.8."""
 
@@ -87,7 +89,11 @@ def find_bursts(
         edges = np.linspace(first, last, pieces + 1).astype(int).tolist()
         for begin, end in pairwise(edges):
             sigma_v = screening.sigma_at((begin + end) // 2)
-            around, residual = _beyond_steps(volts, track, begin, end, limits.least_v)
+            margin = track.block + 1
+            wide = max(begin - margin, 0), min(end + margin, len(volts))
+            around, residual = _beyond_steps(volts, track, *wide, limits.least_v)
+            residual[: begin - wide[0]] = 0.0
+            residual[end - wide[0] :] = 0.0
             bursts = _bursts(around, residual, rate_hz, sigma_v, limits)
             found += [burst for burst in bursts if not _is_step(burst, track.period_at(burst.first))]
     return _join_touching(found, round(JOINED_S * rate_hz))
@@ -157,11 +163,20 @@ def _bursts(
     energy = _moving_sum(np.square(residual), length)
     low = energy > length * max(END_SIGMAS * sigma, limits.least_v / 4) ** 2
     groups = _groups(low | high, high, round(JOINED_S * rate_hz))
-    return [
+    least = limits.energy_sigmas2 * sigma**2
+    found = [
         _burst(around, residual, first, last, sigma, rate_hz)
         for first, last in groups
-        if np.square(residual[max(first - length, 0) : last + length]).sum() > limits.energy_sigmas2 * sigma**2
+        if np.square(residual[max(first - length, 0) : last + length]).sum() > least
     ]
+    return [burst for burst in found if _loud(burst.residual_v, limits, sigma)]
+
+
+def _loud(measured: VoltArray, limits: BurstLimits, sigma: float) -> bool:
+    """Say whether a burst stands out also as measured, where the background is not the nearer of two."""
+    three = float(np.abs(_moving_sum(measured, 3)).max()) / np.sqrt(3)
+    peak = float(np.abs(measured).max())
+    return bool(max(peak, three) > MEASURED_PART * max(limits.peak_sigmas * sigma, limits.least_v))
 
 
 def _standing_out(residual: VoltArray, least_v: float, least_three_v: float) -> npt.NDArray[np.bool_]:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from opq.model.waveforms import VoltArray
 from opq.signal.track import FundamentalTrack
 
-FITTED_ORDER = 13
-"""Highest harmonic that is fitted beside the notches: what six-pulse rectifiers and single-phase loads make much of."""
+FITTED_ORDERS = (19, 13)
+"""Highest harmonic that is fitted beside the notches: six-pulse rectifiers and single-phase loads make much to there. With 19,
+strong harmonics are not taken for notches; with 13, flat notches stand out more of the noise."""
 HIGHEST_ORDER = 31
 """Harmonics up to this must leave more than notches do: twelve-pulse rectifiers have strong orders to 25 without a notch."""
 SUSPECT_SIGMAS = 4.0
@@ -31,6 +32,8 @@ EXPLAINED = 0.6
 of it can be taken for notches."""
 LOW_PART = 0.6
 """Voltage over the usual below which notches are not looked for."""
+MOST_SPREAD = 0.4
+"""Largest standard deviation of the notches from cycle to cycle, over their depth; what has its own shape each time is arcing."""
 ALIKE = 0.35
 """Least depth of a notch over the deepest: the two deep and the four shallow of a six-pulse rectifier are about 1 to 0.5."""
 
@@ -129,7 +132,7 @@ def usual_cycle(rows: VoltArray) -> VoltArray:
     return result
 
 
-def harmonic_basis(points: int, order: int = FITTED_ORDER) -> VoltArray:
+def harmonic_basis(points: int, order: int) -> VoltArray:
     """Return (p, 2 order + 1) harmonics 0 to `order` over a cycle."""
     angle = 2 * np.pi * np.outer(np.arange(points) / points, np.arange(order + 1))
     return np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
@@ -167,11 +170,13 @@ def find_notches(rows: CycleRows, rate_hz: float, cycles: int, sigma_v: float, l
         return []
     whole = np.concatenate([rows.volts[group] for group in good])
     shape = _shape(whole, rate_hz, rows, sigma_v, least_v) or next(one for one in shapes if one is not None)
+    each, noise = _likeness(rows.volts, shape.notched, sigma_v)
     found = []
-    for first, last in _runs(_likeness(rows.volts, shape.notched) > 0.5, cycles):
-        whole_run = _shape(rows.volts[first:last], rate_hz, rows, sigma_v, least_v)
-        if whole_run is not None:
-            found.append(_describe(rows, first, last, rate_hz, whole_run))
+    for first, last in _runs(_steadied(rows.volts, each) > 0.5, cycles):
+        spread = float(np.median(np.abs(each[first:last] - np.median(each[first:last])))) * 1.4826
+        run = _shape(rows.volts[first:last], rate_hz, rows, sigma_v, least_v)
+        if run is not None and spread < max(MOST_SPREAD, 2 * noise):
+            found.append(_describe(rows, first, last, rate_hz, run))
     return found
 
 
@@ -179,9 +184,19 @@ def _shape(volts: VoltArray, rate_hz: float, rows: CycleRows, sigma_v: float, le
     """Return the notches of the usual cycle of (k, p) rows; None if it is not that of a notched wave."""
     usual = usual_cycle(volts)
     sigma = 1.1 * sigma_v / np.sqrt(len(volts))
-    basis = harmonic_basis(rows.points)
+    widths = _points(rate_hz, rows)
+    tried = (
+        _shape_beside(usual, harmonic_basis(rows.points, order), widths, sigma, least_v) for order in FITTED_ORDERS
+    )
+    return next((shape for shape in tried if shape is not None), None)
+
+
+def _shape_beside(
+    usual: VoltArray, basis: VoltArray, widths: tuple[int, int], sigma: float, least_v: float
+) -> _Shape | None:
+    """Return the notches beside the harmonics of `basis` in (p,) values with noise `sigma` [V]."""
     smooth = without(usual, basis)
-    pairs = _edges(smooth, max(least_v / 2, EDGE_SIGMAS * np.sqrt(2) * sigma), _points(rate_hz, rows))
+    pairs = _edges(smooth, max(least_v / 2, EDGE_SIGMAS * np.sqrt(2) * sigma), widths)
     if not 2 <= len(pairs) <= MOST_NOTCHES:
         return None
     for _ in range(2):
@@ -192,7 +207,7 @@ def _shape(volts: VoltArray, rate_hz: float, rows: CycleRows, sigma_v: float, le
         pairs = [pair for pair, kept in zip(pairs, deep.tolist(), strict=True) if kept]
     boxes, depth = _fit_boxes(usual, basis, pairs)
     notched = boxes @ depth
-    smoother = np.square(without(usual, harmonic_basis(rows.points, HIGHEST_ORDER))).sum()
+    smoother = np.square(without(usual, harmonic_basis(len(usual), HIGHEST_ORDER))).sum()
     left = np.square(without(usual - notched, basis)).sum() - len(usual) * sigma**2
     before = np.square(smooth).sum() - len(usual) * sigma**2
     spread = sigma**2 * np.sqrt(2 * len(usual))
@@ -245,24 +260,37 @@ def _fit_boxes(usual: VoltArray, basis: VoltArray, pairs: list[tuple[int, int]])
     return boxes, solution[basis.shape[1] :]
 
 
-def _likeness(rows: VoltArray, notched: VoltArray) -> VoltArray:
-    """Return how much of the notches each of (k, p) rows has, about 1 or 0, as the median of five cycles.
+def _likeness(rows: VoltArray, notched: VoltArray, sigma_v: float) -> tuple[VoltArray, float]:
+    """Return how much of the notches each of (k, p) rows has, about 1 or 0, and the standard deviation of that by noise.
 
-    Notches are lower with the voltage. Where it is so low that noise hides them, they are taken to be there if they are before
-    and after.
+    Notches are lower with the voltage, and so is what they are compared with.
     """
-    shape = without(notched, harmonic_basis(len(notched)))
-    wave = np.exp(-2j * np.pi * np.arange(len(shape)) / len(shape))
-    amplitude = np.abs(rows @ wave)
+    shape = without(notched, harmonic_basis(len(notched), FITTED_ORDERS[-1]))
+    amplitude = _amplitude(rows)
     usual = float(np.median(amplitude))
-    each = rows @ shape / (shape @ shape) * (usual / np.maximum(amplitude, 0.1 * usual))
+    each: VoltArray = rows @ shape / (shape @ shape) * (usual / np.maximum(amplitude, 0.1 * usual))
+    return each, float(sigma_v / np.sqrt(shape @ shape))
+
+
+def _steadied(rows: VoltArray, each: VoltArray) -> VoltArray:
+    """Return medians of five of the (k,) likenesses; where the voltage is so low that noise hides notches, the lower of those
+    before and after.
+    """
     padded = np.pad(each, 2, mode="edge")
     result: VoltArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    low = np.flatnonzero(amplitude < LOW_PART * usual)
-    clear = np.flatnonzero(amplitude >= LOW_PART * usual)
+    amplitude = _amplitude(rows)
+    clear_enough = amplitude >= LOW_PART * np.median(amplitude)
+    low, clear = np.flatnonzero(~clear_enough), np.flatnonzero(clear_enough)
     before = clear[np.maximum(np.searchsorted(clear, low) - 1, 0)]
     after = clear[np.minimum(np.searchsorted(clear, low), len(clear) - 1)]
     result[low] = np.minimum(result[before], result[after])
+    return result
+
+
+def _amplitude(rows: VoltArray) -> VoltArray:
+    """Return the fundamental of each of (k, p) rows [V]."""
+    points = rows.shape[1]
+    result: VoltArray = 2 / points * np.abs(rows @ np.exp(-2j * np.pi * np.arange(points) / points))
     return result
 
 

@@ -26,7 +26,7 @@ from opq.model.waveforms import VoltageSegment
 from opq.signal.bursts import Burst, BurstLimits, find_bursts
 from opq.signal.crossings import CrossingRun, find_crossing_runs
 from opq.signal.repeating import CycleRows, Notches, cycle_rows, find_notches, suspect
-from opq.signal.residual import Screening, screen
+from opq.signal.residual import NEIGHBOURS, Screening, screen
 from opq.signal.ringing import Ringing, fit_ringing, pulse_energy
 from opq.signal.track import FundamentalTrack, track_fundamental
 
@@ -66,11 +66,11 @@ class TransientLimits:
     """Until 5 % remain [s]; IEEE 1159 has 50 ms for the low-frequency class, and the fit errs by some."""
     least_half_cycles: int = 6
     """Half cycles with a burst that make arcing."""
-    longest_pause_s: float = 0.1
+    longest_pause_s: float = 0.2
     """Longest time without a burst within one arc [s]."""
     least_occupied: float = 0.35
     """Part of the half cycles from the first to the last burst of an arc that have one."""
-    least_likeness: float = 0.5
+    least_likeness: float = 0.8
     """How alike disturbances of zero crossings must be to be one of these and no arcing."""
     least_notch_pu: float = 0.04
     """Least depth of notches over the nominal peak."""
@@ -230,7 +230,7 @@ class _Look:
 
     def _taken(self, burst: Burst, crossing: list[CrossingRun], notching: list[Notches]) -> bool:
         """Whether a burst is an edge of what repeats, not something beside it."""
-        size, margin = abs(burst.peak_v), self._track.block
+        size, margin = abs(burst.peak_v), NEIGHBOURS * self._track.block
         lasting = [(run.first, run.last, run.peak_v) for run in crossing]
         lasting += [(one.first, one.last, one.depth_v) for one in notching]
         return any(

@@ -236,9 +236,9 @@ def _oscillation(draft: Draft) -> None:
     start = draft.place(3 * decay)
 
     def added(time: VoltArray) -> VoltArray:
-        inside = time >= start
-        after = np.maximum(time - start, 0)
-        result: VoltArray = inside * size * np.exp(-after / decay) * np.sin(2 * np.pi * f_hz * after + shift)
+        inside = (time >= start).astype(np.float64)
+        ringing = np.maximum(time - start, 0)
+        result: VoltArray = inside * size * np.exp(-ringing / decay) * np.sin(2 * np.pi * f_hz * ringing + shift)
         return result
 
     draft.added.append(added)
@@ -324,14 +324,14 @@ def _crossings(draft: Draft) -> None:
     random = draft.random
     count = int(random.integers(6, 25))
     half = 1 / (2 * draft.f_hz)
-    start = draft.place(count * half)
     width = float(random.uniform(0.5e-3, 1e-3))
     least = draft.least(IncidentClass.MULTIPLE_ZERO_CROSSING_TRANSIENT, 0.08)
     swing = float(random.uniform(least, max(0.3, least)))
+    roots, highest = _zero_crossings(draft, width / 2)
+    start = draft.place(count * half)
     first = int(np.ceil(draft.angle(np.array([start]))[0] / np.pi))
-    roots, slopes = _zero_crossings(draft)
     even = (np.arange(count) + first) % 2 == 0
-    sizes = (swing + np.where(even, slopes[0], -slopes[1]) * width / 2) * random.uniform(0.9, 1.1, count)
+    sizes = (swing + np.where(even, *highest)) * random.uniform(0.9, 1.1, count)
 
     def added(time: VoltArray) -> VoltArray:
         turns = draft.angle(time) / np.pi
@@ -350,12 +350,13 @@ def _crossings(draft: Draft) -> None:
     draft.truth |= {"crossings": count, "crossings_s": start, "crossings_width_s": width, "crossings_pu": swing}
 
 
-def _zero_crossings(draft: Draft) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return where the wave with its harmonics crosses zero, from the fundamental's rising and falling crossing [rad], and its
-    slopes there [1/s].
+def _zero_crossings(draft: Draft, away_s: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return where the wave with its harmonics crosses zero, from the fundamental's rising and falling crossing [rad], and how
+    far it is from zero `away_s` before or after that at most.
     """
-    away = np.linspace(-0.6, 0.6, 2401)
-    roots, slopes = [], []
+    away = np.linspace(-0.9, 0.9, 3601)
+    span = round(away_s * 2 * np.pi * draft.f_hz / (away[1] - away[0]))
+    roots, highest = [], []
     for crossing in (0.0, np.pi):
         angle = crossing + away
         wave = np.sin(angle)
@@ -365,8 +366,8 @@ def _zero_crossings(draft: Draft) -> tuple[tuple[float, float], tuple[float, flo
         turns = np.flatnonzero(np.sign(wave[1:]) != np.sign(wave[:-1]))
         at = int(turns[np.argmin(np.abs(away[turns]))])
         roots.append(float(away[at]))
-        slopes.append(float((wave[at + 1] - wave[at]) / (away[1] - away[0])) * 2 * np.pi * draft.f_hz)
-    return (roots[0], roots[1]), (slopes[0], slopes[1])
+        highest.append(float(max(abs(wave[at - span]), abs(wave[at + span]))))
+    return (roots[0], roots[1]), (highest[0], highest[1])
 
 
 _DRAW: dict[IncidentClass, Callable[[Draft], None]] = {
