@@ -115,8 +115,8 @@ class CycleTracker:
             return Crossings.empty()
         count = self._lead + HOPS_PER_CYCLE
         amplitude = np.inf if self._locked else 0.0
-        phases = (self._phase + (np.arange(count) + 1) * self._held_step) % 2
-        amplitudes: npt.NDArray[np.float64] = np.full(count, amplitude)
+        phases = np.asarray((self._phase + (np.arange(count) + 1) * self._held_step) % 2, np.float64)
+        amplitudes = np.full(count, amplitude, np.float64)
         return self._follow(amplitudes, phases)
 
     def _begin(self, phasors: PhasorArray) -> PhasorArray:

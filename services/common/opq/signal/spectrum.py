@@ -109,8 +109,7 @@ class SpectrumMeter:
     def __init__(self, sample_rate_hz: float, f_hz: float, cycles: int, signalling_hz: float = 0.0) -> None:
         self._sample_rate_hz = sample_rate_hz
         self._cycles = cycles
-        # More points than samples, and a power of two: nothing folds back into the groups. At least what order 50 needs.
-        self._points = max(128, 1 << int(np.ceil(np.log2(1.02 * sample_rate_hz / f_hz))))
+        self._points = _points(sample_rate_hz / f_hz, cycles)
         self._length = cycles * self._points
         last_band_bin = round(BANDS_TO_HZ * cycles / f_hz)
         self._bins = min(self._length // 2 + 1, max(HIGHEST_ORDER * cycles + 2, last_band_bin + 1))
@@ -214,6 +213,17 @@ def resample_spline(volts: VoltArray, start: VoltArray, end: VoltArray, points: 
         value *= position
         value += coefficient.take(index)
     return value
+
+
+def _points(samples: float, cycles: int) -> int:
+    """Return the points per cycle of so many samples: enough for order 50, with a fast transform of `cycles` of them.
+
+    A quarter more than samples: the images of what lies below 3 kHz then fold to where it matters least.
+    """
+    points = max(104, int(np.ceil(1.25 * samples)))
+    while fft.next_fast_len(points * cycles, real=True) != points * cycles:
+        points += 1
+    return points
 
 
 @lru_cache(maxsize=64)
