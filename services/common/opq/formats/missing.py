@@ -28,6 +28,8 @@ def filled(chunks: Iterator[SampleArray], names: Sequence[str], notes: list[str]
     anchor: SampleArray | None = None
     seen = 0
     for chunk in chunks:
+        if not chunk.shape[1]:
+            continue
         good = np.isfinite(chunk)
         if not good.all():
             _count(~good, seen, counts, firsts)
@@ -37,7 +39,8 @@ def filled(chunks: Iterator[SampleArray], names: Sequence[str], notes: list[str]
         if held.shape[1] - ready > LONGEST_GAP:
             ready = held.shape[1]
         if ready:
-            out = _interpolated(held[:, :ready], anchor)
+            # What is held back tells the value after a gap in the channels that have one.
+            out = _interpolated(held, anchor)[:, :ready]
             anchor, held = out[:, -1:].copy(), held[:, ready:]
             yield out
     if held.shape[1]:

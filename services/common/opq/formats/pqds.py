@@ -1,6 +1,5 @@
 """PQDS: the CSV of the Power Quality Data Sharing format, tags before the columns (specification 1.1 (M))."""
 
-import csv
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from opq.formats.csv_reader import Column, open_table
 from opq.formats.csv_times import whole_rate
 from opq.formats.recording import ChannelInfo, Details, StoredRecording
 from opq.formats.recording_file import RecordingFile
-from opq.formats.table import read_header
+from opq.formats.table import quoted, read_header
 from opq.formats.text import decoded, note
 from opq.formats.units import base_unit
 from opq.formats.writing import WriteOptions, Written, only, replacing, walk
@@ -69,7 +68,7 @@ def _tags(path: Path, lines: int, notes: list[str]) -> dict[str, str]:
     """Read the lines ``key,value,unit,type,note`` before the samples."""
     with path.open("rb") as file:
         head = b"".join(file.readline(1 << 20) for _ in range(lines))
-    rows = csv.reader(line for line in decoded(head, notes).splitlines() if "\0" not in line)
+    rows = (quoted(line, ",") for line in decoded(head, notes).splitlines())
     return {row[0].strip().lower(): row[1].strip() for row in rows if len(row) > 1}
 
 

@@ -77,9 +77,8 @@ class Table:
         """Split a line into fields."""
         if b'"' not in line:
             return line.split(self.delimiter.encode())
-        return [
-            field.encode("latin-1") for field in next(csv.reader([line.decode("latin-1")], delimiter=self.delimiter))
-        ]
+        fields = quoted(line.decode("latin-1"), self.delimiter)
+        return [field.encode("latin-1") for field in fields]
 
     def numbers(self, rows: Rows, columns: Sequence[int]) -> SampleArray:
         """Parse columns of rows; an empty field is NaN.
@@ -122,6 +121,14 @@ class Table:
         return values
 
 
+def quoted(line: str, delimiter: str) -> list[str]:
+    """Split a line with quotes; one with carriage returns inside, which makes no sense, gives one field."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
+
+
 def read_header(path: Path, notes: list[str], skip_lines: int = 0) -> Table:
     """Read the line with the names of the columns, and tell how the rows are written from the first of them.
 
@@ -147,7 +154,7 @@ def read_header(path: Path, notes: list[str], skip_lines: int = 0) -> Table:
     if "\0" in text:
         raise InvalidInput(f"{path} line {skip_lines + 1}: holds zero bytes, as UTF-16 does; save it as UTF-8")
     delimiter = max(_DELIMITERS, key=text.count) if any(one in text for one in _DELIMITERS) else _of_row(first)
-    names = tuple(name.strip() for name in next(csv.reader([text], delimiter=delimiter), []))
+    names = tuple(name.strip() for name in quoted(text, delimiter))
     if not names or all(not name or _is_number(name) for name in names):
         raise InvalidInput(
             f"{path} line {skip_lines + 1}: got {text[:80]!r}, expected a header with the names of the columns"

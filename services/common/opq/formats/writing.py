@@ -11,7 +11,7 @@ import numpy as np
 from opq.errors import InvalidInput
 from opq.formats.recording import SampleArray, StoredRecording
 
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 18
 """Values held at once, all channels together."""
 
 Progress = Callable[[str, int, int], None]

@@ -76,7 +76,8 @@ class BinarySamples:
         """See :class:`StoredSamples`."""
         for records in self._records(first, last):
             stored = records["analog"][:, list(channels)]
-            values = np.ascontiguousarray(stored.T, np.float64)
+            with np.errstate(invalid="ignore"):
+                values = np.ascontiguousarray(stored.T, np.float64)
             if self._form in _MISSING:
                 values[_MISSING[self._form] == stored.T] = np.nan
             yield values
