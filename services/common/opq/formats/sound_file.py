@@ -17,7 +17,8 @@ from opq.formats.text import note
 from opq.formats.writing import Extent, WriteOptions, Written, extent, only, replacing, walk
 
 _CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF")
-_CHUNK = 65_536
+_CHUNK = 4096
+"""A block of FLAC: what is in one with a damaged place is lost."""
 _FULL_SCALE = 32_768
 """Counts are those of a 16-bit converter, whatever the file has."""
 _MOST_FRAMES_PER_BYTE = 8192
