@@ -27,7 +27,9 @@ STEP_CYCLES = 0.4
 STEP_PART = 0.55
 """Least part of a burst's energy at the fundamental's frequency that makes it a change of it; an oscillation from 300 Hz on has
 nothing there, and an impulse of 2.5 ms has less than half."""
-MEASURED_PART = 0.8
+NEAR_PART = 0.75
+"""Noise of a residual against medians of five cycles over that of one against single cycles, about: so both keep to one limit."""
+MEASURED_PART = 1.0
 """Least peak as measured over the least peak as found: at the edge of a dip the two differ by noise."""
 END_SIGMAS = 1.7
 """Averaged residual over the noise under which a burst is over; of white noise the residual's rms is 0.8."""
@@ -91,7 +93,7 @@ def find_bursts(
             sigma_v = screening.sigma_at((begin + end) // 2)
             margin = track.block + 1
             wide = max(begin - margin, 0), min(end + margin, len(volts))
-            around, residual = _beyond_steps(volts, track, *wide, limits.least_v)
+            around, residual = _beyond_steps(volts, track, *wide, limits.least_v, sigma_v)
             residual[: begin - wide[0]] = 0.0
             residual[end - wide[0] :] = 0.0
             bursts = _bursts(around, residual, rate_hz, sigma_v, limits)
@@ -100,25 +102,38 @@ def find_bursts(
 
 
 def _beyond_steps(
-    volts: VoltArray, track: FundamentalTrack, first: int, last: int, least_v: float
+    volts: VoltArray, track: FundamentalTrack, first: int, last: int, least_v: float, sigma_v: float
 ) -> tuple[Surroundings, VoltArray]:
     """Return the surroundings of a stretch and its residual without changes of the fundamental.
 
     A dip of two to six cycles differs from the medians of five. Where the residual is mostly fundamental, it is taken against
-    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms.
+    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms. Where the voltage
+    before is not that after, the smaller of both residuals counts.
     """
     period = track.period_at((first + last) / 2)
     around = surroundings(volts, track, first, last)
     residual = around.beyond()
     step = _is_fundamental(residual, period, least_v)
-    if not step.any():
+    changed = _differs(around, round(period), (least_v / 3) ** 2 + 1.5 * sigma_v**2)
+    if not step.any() and not changed.any():
         return around, residual
     near = surroundings(volts, track, first, last, neighbours=1)
-    residual = np.where(step, near.beyond(), residual)
+    beyond = near.beyond()
+    residual = np.where(changed & (np.abs(beyond) < np.abs(residual)), beyond, residual)
+    residual = np.where(step, NEAR_PART * beyond, residual)
     around = Surroundings(
         first, around.volts, np.where(step, near.before, around.before), np.where(step, near.after, around.after)
     )
     return around, np.where(_is_fundamental(residual, period, least_v), 0.0, residual)
+
+
+def _differs(around: Surroundings, length: int, least: float) -> npt.NDArray[np.bool_]:
+    """Return where the medians before and after differ by more than `least` [V^2] in the mean of a cycle."""
+    if len(around.volts) < length:
+        return np.zeros(len(around.volts), np.bool_)
+    mean = _moving_sum(np.square(around.after - around.before), length) / length
+    result: npt.NDArray[np.bool_] = mean > least
+    return result
 
 
 def _is_fundamental(residual: VoltArray, period: float, least_v: float) -> npt.NDArray[np.bool_]:
@@ -241,5 +256,8 @@ def _join_touching(bursts: list[Burst], joined: int) -> list[Burst]:
 
 
 def _moving_sum(values: VoltArray, length: int) -> VoltArray:
-    """Return the sum of the `length` values around each of (n,) values."""
-    return np.convolve(values, np.ones(length), mode="same")
+    """Return the sum of the `length` values around each of (n,) values, fewer at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    place = np.arange(len(values)) - length // 2
+    result: VoltArray = total[np.clip(place + length, 0, len(values))] - total[np.clip(place, 0, len(values))]
+    return result

@@ -16,14 +16,15 @@ SMOOTHED_S = 0.25e-3
 """Length of the smoothing [s]: half of the shortest swing that is looked for."""
 SIGMAS = 3.5
 """Hysteresis on each side of zero over the smoothed noise."""
-LEAST_HALF_CYCLES = 4
+LEAST_HALF_CYCLES = 5
 """Half cycles with extra crossings that make them repeated."""
-LONGEST_GAP = 2
+LONGEST_GAP = 1
 """Half cycles between two of them: a disturbance of only the rising crossings leaves one out."""
 NEAR = 0.12
 """Part of a cycle on each side of a crossing that counts as near it."""
-LOW_ORDER = 5
-"""Highest harmonic of what a run without cycles beside it is compared with: too low to follow the disturbance."""
+LOW_ORDER = 13
+"""Highest harmonic of what a run without cycles beside it is compared with: strong harmonics can make a wave cross zero more
+often too, and are no transient."""
 OUTSIDE = 6
 """Cycles on each side that a run is compared with."""
 
@@ -100,7 +101,7 @@ def _compare(rows: CycleRows, first: float, last: float, sigma_v: float) -> tupl
     inner = rows.volts[begin + 1 : end - 1] if end - begin > 3 else rows.volts[begin:end]
     outer = np.concatenate([rows.volts[max(begin - OUTSIDE, 0) : begin], rows.volts[end : end + OUTSIDE]])
     if len(outer) >= 3:
-        usual = usual_cycle(outer)
+        usual = usual_cycle(outer) * (_fundamental(usual_cycle(inner)) / max(_fundamental(usual_cycle(outer)), 1e-9))
     else:
         usual = usual_cycle(inner)
         usual = usual - without(usual, harmonic_basis(rows.points, LOW_ORDER))
@@ -114,3 +115,8 @@ def _compare(rows: CycleRows, first: float, last: float, sigma_v: float) -> tupl
     part = 1 / len(away)
     likeness = (min(common / total, 1.0) - part) / (1 - part) if len(away) > 1 else 0.0
     return float(likeness), float(np.abs(mean).max())
+
+
+def _fundamental(cycle: VoltArray) -> float:
+    """Return the amplitude of the fundamental of (p,) points [V]."""
+    return float(2 / len(cycle) * np.abs(np.exp(-2j * np.pi * np.arange(len(cycle)) / len(cycle)) @ cycle))

@@ -30,8 +30,14 @@ MOST_NOTCHES = 12
 EXPLAINED = 0.6
 """Least part of what the harmonics leave that notches explain; a high harmonic is half-waves of both signs, and at best one half
 of it can be taken for notches."""
-LOW_PART = 0.6
-"""Voltage over the usual below which notches are not looked for."""
+LONG_WINDOW = 4
+"""Windows that notches are also looked for in, over the shorter: of steady ones under much noise."""
+LOW_NOISE = 3.0
+"""Notches are looked for where the voltage over the usual is this many times the noise of the comparison,"""
+LOW_PART = (0.15, 0.6)
+"""or at least the first and at most the second of these; where it is lower they may be there or not."""
+GAP_LIKENESS = 0.3
+"""Mean likeness of a gap between notched cycles that has them too."""
 MOST_SPREAD = 0.4
 """Largest standard deviation of the notches from cycle to cycle, over their depth; what has its own shape each time is arcing."""
 ALIKE = 0.35
@@ -163,7 +169,11 @@ def find_notches(rows: CycleRows, rate_hz: float, cycles: int, sigma_v: float, l
     3. Each cycle is compared with the notches of those windows: where they begin and end.
     """
     count = len(rows.volts)
-    groups = [slice(first, min(first + cycles, count)) for first in range(0, max(count - cycles // 2, 1), cycles)]
+    groups = [
+        slice(first, min(first + length, count))
+        for length in (cycles, LONG_WINDOW * cycles)
+        for first in range(0, max(count - length // 2, 1), length)
+    ]
     shapes = [_shape(rows.volts[group], rate_hz, rows, sigma_v, least_v) for group in groups]
     good = [group for group, shape in zip(groups, shapes, strict=True) if shape is not None]
     if not good:
@@ -171,10 +181,13 @@ def find_notches(rows: CycleRows, rate_hz: float, cycles: int, sigma_v: float, l
     whole = np.concatenate([rows.volts[group] for group in good])
     shape = _shape(whole, rate_hz, rows, sigma_v, least_v) or next(one for one in shapes if one is not None)
     each, noise = _likeness(rows.volts, shape.notched, sigma_v)
+    amplitude = _amplitude(rows.volts)
+    clear = amplitude > np.clip(LOW_NOISE * noise, *LOW_PART) * np.median(amplitude)
     found = []
-    for first, last in _runs(_steadied(rows.volts, each) > 0.5, cycles):
-        spread = float(np.median(np.abs(each[first:last] - np.median(each[first:last])))) * 1.4826
-        run = _shape(rows.volts[first:last], rate_hz, rows, sigma_v, least_v)
+    for first, last in _runs(_steadied(each, clear) > 0.5, cycles, each * clear):
+        inside = np.flatnonzero(clear[first:last]) + first
+        spread = float(np.median(np.abs(each[inside] - np.median(each[inside])))) * 1.4826
+        run = _shape(rows.volts[inside], rate_hz, rows, sigma_v, least_v)
         if run is not None and spread < max(MOST_SPREAD, 2 * noise):
             found.append(_describe(rows, first, last, rate_hz, run))
     return found
@@ -199,14 +212,15 @@ def _shape_beside(
     pairs = _edges(smooth, max(least_v / 2, EDGE_SIGMAS * np.sqrt(2) * sigma), widths)
     if not 2 <= len(pairs) <= MOST_NOTCHES:
         return None
+    notched, depth = _fit_boxes(usual, basis, pairs)
     for _ in range(2):
-        boxes, depth = _fit_boxes(usual, basis, pairs)
         deep = depth >= max(least_v, ALIKE * float(depth.max()))
         if deep.sum() < 2:
             return None
+        if deep.all():
+            break
         pairs = [pair for pair, kept in zip(pairs, deep.tolist(), strict=True) if kept]
-    boxes, depth = _fit_boxes(usual, basis, pairs)
-    notched = boxes @ depth
+        notched, depth = _fit_boxes(usual, basis, pairs)
     smoother = np.square(without(usual, harmonic_basis(len(usual), HIGHEST_ORDER))).sum()
     left = np.square(without(usual - notched, basis)).sum() - len(usual) * sigma**2
     before = np.square(smooth).sum() - len(usual) * sigma**2
@@ -249,15 +263,23 @@ def _edges(residual: VoltArray, threshold: float, widths: tuple[int, int]) -> li
 
 
 def _fit_boxes(usual: VoltArray, basis: VoltArray, pairs: list[tuple[int, int]]) -> tuple[VoltArray, VoltArray]:
-    """Return (p, n) rectangles toward zero and their depths [V], fitted together with the harmonics."""
-    points = len(usual)
-    boxes = np.zeros((points, len(pairs)))
+    """Fit a rectangle for each pair of edges together with the harmonics, the points on the edges free.
+
+    Returns
+    -------
+    (p,) float64, (n,) float64
+        All notches together [V], and their depths toward zero [V].
+    """
+    points, count = len(usual), len(pairs)
+    boxes = np.zeros((points, 3 * count))
     for column, (first, last) in enumerate(pairs):
         sign = -1.0 if first < points // 2 else 1.0
         boxes[np.arange(first + 1, last) % points, column] = sign
-        boxes[np.array([first, last]) % points, column] = sign / 2
+        boxes[first % points, count + column] = sign
+        boxes[last % points, 2 * count + column] = sign
     solution, *_ = np.linalg.lstsq(np.concatenate([basis, boxes], axis=1), usual, rcond=None)
-    return boxes, solution[basis.shape[1] :]
+    coefficients = solution[basis.shape[1] :]
+    return boxes @ coefficients, coefficients[:count]
 
 
 def _likeness(rows: VoltArray, notched: VoltArray, sigma_v: float) -> tuple[VoltArray, float]:
@@ -272,18 +294,15 @@ def _likeness(rows: VoltArray, notched: VoltArray, sigma_v: float) -> tuple[Volt
     return each, float(sigma_v / np.sqrt(shape @ shape))
 
 
-def _steadied(rows: VoltArray, each: VoltArray) -> VoltArray:
-    """Return medians of five of the (k,) likenesses; where the voltage is so low that noise hides notches, the lower of those
-    before and after.
-    """
-    padded = np.pad(each, 2, mode="edge")
-    result: VoltArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    amplitude = _amplitude(rows)
-    clear_enough = amplitude >= LOW_PART * np.median(amplitude)
-    low, clear = np.flatnonzero(~clear_enough), np.flatnonzero(clear_enough)
-    before = clear[np.maximum(np.searchsorted(clear, low) - 1, 0)]
-    after = clear[np.minimum(np.searchsorted(clear, low), len(clear) - 1)]
-    result[low] = np.minimum(result[before], result[after])
+def _steadied(each: VoltArray, clear: npt.NDArray[np.bool_]) -> VoltArray:
+    """Return medians of five `clear` ones of the (k,) likenesses; in between the lower of those before and after."""
+    number = np.flatnonzero(clear)
+    padded = np.pad(each[number], 2, mode="edge")
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    rows = np.arange(len(each))
+    before = np.maximum(np.searchsorted(number, rows, side="right") - 1, 0)
+    after = np.minimum(np.searchsorted(number, rows), len(number) - 1)
+    result: VoltArray = np.minimum(medians[before], medians[after])
     return result
 
 
@@ -294,12 +313,16 @@ def _amplitude(rows: VoltArray) -> VoltArray:
     return result
 
 
-def _runs(has: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
-    """Return the runs of at least `least` cycles; shorter gaps are taken as part of a run."""
+def _runs(has: npt.NDArray[np.bool_], least: int, each: VoltArray) -> list[tuple[int, int]]:
+    """Return the runs of at least `least` cycles.
+
+    Shorter gaps are taken as part of a run, and longer ones in which there are notches on average: noise can hide them in a dip.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], has.astype(np.int8), [0]])))
     joined: list[tuple[int, int]] = []
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if joined and first - joined[-1][1] < least:
+        gap = slice(joined[-1][1], first) if joined else slice(0, 0)
+        if joined and (first - gap.start < least or each[gap].mean() > GAP_LIKENESS):
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))

@@ -68,7 +68,7 @@ class TransientLimits:
     """Half cycles with a burst that make arcing."""
     longest_pause_s: float = 0.2
     """Longest time without a burst within one arc [s]."""
-    least_occupied: float = 0.35
+    least_occupied: float = 0.25
     """Part of the half cycles from the first to the last burst of an arc that have one."""
     least_likeness: float = 0.8
     """How alike disturbances of zero crossings must be to be one of these and no arcing."""
