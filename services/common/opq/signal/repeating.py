@@ -124,7 +124,8 @@ def suspect(
     if used < 2:
         return False
     begin = np.rint(np.arange(used) * period).astype(np.intp)
-    mean = volts[begin[:, None] + np.arange(track.block)].reshape(windows, used // windows, -1).mean(axis=1)
+    cut = np.lib.stride_tricks.sliding_window_view(volts, track.block)[begin]
+    mean = cut.reshape(windows, used // windows, -1).mean(axis=1)
     lag = max(1, round(SUSPECT_LAG_S * rate_hz))
     bend = np.abs(mean[:, 2 * lag :] - 2 * mean[:, lag:-lag] + mean[:, : -2 * lag])
     return bool(bend.max() > max(least_v, SUSPECT_SIGMAS * sigma_v * np.sqrt(6 * windows / used)))

@@ -25,8 +25,10 @@ ENERGY_SIGMAS = 6.0
 """The same for the energy of the half cycle, over the spread of white noise's energy."""
 _MAD = 1.4826
 """From the median of absolute values to the standard deviation, for a normal distribution."""
-_THINNING = 8
-"""Each how many samples the noise is taken of: their median is as good as that of all, and the time is an eighth."""
+_THINNING = 15
+"""Each how many samples the noise is taken of: the median of 800 is right to 5 %, and not in step with cycles of 200 or 240."""
+CHUNK_CELLS = 120
+"""Half cycles that are compared with one period and noise: about a second, which fits the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +59,17 @@ def screen(volts: VoltArray, track: FundamentalTrack, least_v: float) -> Screeni
     cell = track.block // 2
     cells = len(volts) // cell
     peak, energy, sigma = np.empty(cells), np.empty(cells), np.empty(cells)
-    second = 2 * round(len(volts) / len(track) / cell / 2) * 60
-    second = max(min(second, cells), 1)
-    for first in range(0, cells, second):
-        last = min(first + second, cells)
-        difference = _difference(volts, track, first * cell, last * cell)
-        rows = difference.reshape(-1, cell)
-        np.maximum(rows.max(axis=1), -rows.min(axis=1), out=peak[first:last])
-        np.einsum("ij,ij->i", rows, rows, out=energy[first:last])
-        sigma[first:last] = _MAD * np.median(np.abs(difference[::_THINNING]))
+    starts = np.arange(0, CHUNK_CELLS * cell, cell)
+    for first in range(0, cells, CHUNK_CELLS):
+        last = min(first + CHUNK_CELLS, cells)
+        size = _difference(volts, track, first * cell, last * cell)
+        np.abs(size, out=size)
+        rows = size.reshape(-1, cell)
+        np.maximum.reduceat(size, starts[: last - first], out=peak[first:last])
+        energy[first:last] = np.matmul(rows[:, None, :], rows[:, :, None])[:, 0, 0]
+        thinned = size[::_THINNING].copy()
+        thinned.partition(len(thinned) // 2)
+        sigma[first:last] = _MAD * thinned[len(thinned) // 2]
     standing_out = (peak > np.maximum(least_v, PEAK_SIGMAS * sigma)) | (
         energy > cell * np.square(sigma) * (1 + ENERGY_SIGMAS * np.sqrt(2 / cell)) + cell * (least_v / 4) ** 2
     )

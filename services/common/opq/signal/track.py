@@ -51,8 +51,8 @@ class FundamentalTrack:
 
     def period_at(self, sample: float) -> float:
         """Return the period around a place [sample]."""
-        row = int(np.clip(round((sample - self.centre[0]) / self.block), 0, len(self) - 1))
-        return float(self.period[row])
+        row = round((sample - float(self.centre[0])) / self.block)
+        return float(self.period[min(max(row, 0), len(self) - 1)])
 
     def phase_at(self, samples: npt.ArrayLike) -> VoltArray:
         """Return the phase of the sine at places [rad], before the first and after the last row with their period."""

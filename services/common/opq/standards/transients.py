@@ -41,6 +41,8 @@ GONE = 3.0
 """Decay time constants until an oscillation counts as over: 5 % remain."""
 TAIL = 6.0
 """Decay time constants in which a second burst that the oscillation's envelope explains is its tail."""
+SLICE_S = 0.01
+"""Length of the waveform kept on each side of the peak [s]: a cycle in all."""
 CAPACITOR_SWITCHING = "capacitor switching"
 
 
@@ -114,6 +116,12 @@ class Transient:
         ``capacitor switching`` or empty.
     noise_v : float
         Standard deviation of the noise around [V].
+    waveform_v : tuple of float
+        The voltage around the peak, to 0.1 V [V].
+    waveform_from_s : float
+        Its first sample from the start of the transient [s].
+    waveform_rate_hz : float
+        Its sample rate [Hz].
     open_start, open_end : bool
         It touches the beginning or end of the record.
     """
@@ -141,6 +149,9 @@ class Transient:
     lasting_change_pu: float = 0.0
     cause: str = ""
     noise_v: float = 0.0
+    waveform_v: tuple[float, ...] = ()
+    waveform_from_s: float = 0.0
+    waveform_rate_hz: float = 0.0
     open_start: bool = False
     open_end: bool = False
 
@@ -173,6 +184,8 @@ def join(earlier: Transient, later: Transient) -> Transient:
     return replace(
         worst,
         start_unix_ns=min(earlier.start_unix_ns, later.start_unix_ns),
+        waveform_from_s=worst.waveform_from_s
+        + (worst.start_unix_ns - min(earlier.start_unix_ns, later.start_unix_ns)) / NS,
         end_unix_ns=max(earlier.end_unix_ns, later.end_unix_ns),
         rise_s=earlier.rise_s,
         point_on_wave_deg=earlier.point_on_wave_deg,
@@ -287,6 +300,7 @@ class _Look:
     def _base(self, kind: IncidentClass, first: float, last: float, peak_v: float, peak_at: float) -> Transient:
         """Make a transient from places [sample] and its peak [V]."""
         samples = len(self._volts)
+        begin, end = max(round(peak_at - SLICE_S * self._rate), 0), round(peak_at + SLICE_S * self._rate)
         return Transient(
             incident_class=kind,
             start_unix_ns=self._time(max(first, 0.0)),
@@ -297,6 +311,9 @@ class _Look:
             polarity=1 if peak_v >= 0 else -1,
             point_on_wave_deg=self._point_on_wave(first),
             noise_v=self._screening.sigma_at(int(first)),
+            waveform_v=tuple(np.round(self._volts[begin:end], 1).tolist()),
+            waveform_from_s=(begin - max(first, 0.0)) / self._rate,
+            waveform_rate_hz=self._rate,
             open_start=first <= 1,
             open_end=last >= samples - 1,
         )
