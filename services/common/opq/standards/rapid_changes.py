@@ -88,6 +88,8 @@ def find_rapid_changes(
             continue
         before, is_open = float(mean[run.start - 1]), run.stop == len(deviation)
         after = float(u_pu[-length:].mean() if is_open else mean[run.stop])
+        if not limits.sag_pu <= before <= limits.swell_pu or not limits.sag_pu <= after <= limits.swell_pu:
+            continue
         farthest = int(np.abs(inside - before).argmax())
         largest = float(inside[farthest] - before)
         found.append(
