@@ -142,12 +142,14 @@ def _unbalance(what: str, interval: str, channel: AnalysedChannel) -> list[Serie
 
 
 def _intervals(analysis: Analysis, interval: str) -> Intervals:
-    return {
+    """Return the windows, or the whole intervals of a length."""
+    intervals = {
         "window": analysis.basic,
         "3s": analysis.short,
         "10min": analysis.ten_minutes,
         "2h": analysis.two_hours,
     }[interval]
+    return intervals[intervals.complete]
 
 
 def _of(

@@ -24,6 +24,10 @@ def print_document(document: Document) -> None:
         if number:
             typer.echo()
         _print_entry(entry)
+
+
+def print_skipped(document: Document) -> None:
+    """Say on standard error what could not be analysed."""
     for skipped in document.skipped:
         where = f"{skipped.source}, {skipped.channel}" if skipped.channel else skipped.source
         typer.echo(f"not analysed: {where}: {skipped.reason}", err=True)

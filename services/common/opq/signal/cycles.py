@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from opq.model.boxes import Nominal
 from opq.signal.fundamental import HOPS_PER_CYCLE, FundamentalFilter, PhasorArray
@@ -173,8 +172,9 @@ class CycleTracker:
         """Advance from the first of (n + 1,) `phases` by (n,) `steps` that can all be followed."""
         if not len(steps):
             return
-        held, _ = lfilter([_HELD_GAIN], [1, _HELD_GAIN - 1], steps, zi=[self._held_step * (1 - _HELD_GAIN)])
-        self._held_step, self._phase = float(held[-1]), float(phases[-1])
+        fading = (1 - _HELD_GAIN) ** np.arange(len(steps) - 1, -1, -1)
+        self._held_step = self._held_step * (1 - _HELD_GAIN) ** len(steps) + _HELD_GAIN * float(fading @ steps)
+        self._phase = float(phases[-1])
         half = phases.astype(np.int64)
         passed = np.flatnonzero(half[1:] != half[:-1])
         if len(passed):
