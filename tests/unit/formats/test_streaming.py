@@ -1,5 +1,7 @@
 """Recordings are read in blocks of any size, and never need to be whole in memory."""
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +68,11 @@ def test_a_channel_is_found_by_name_before_its_number_and_without_either_it_is_t
         stored.channel_index("w")
     with pytest.raises(InvalidInput, match="a channel in volts is not in the recording"):
         StoredRecording("x", infos[:1], 1.0, None, 0, lambda numbers: iter(())).channel_index()
+
+
+def test_large_libraries_are_imported_only_when_a_file_needs_them() -> None:
+    code = "import sys, opq.formats; sys.exit(bool({'pyarrow', 'soundfile', 'comtrade'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:

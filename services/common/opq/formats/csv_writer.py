@@ -28,8 +28,7 @@ def write_csv(path: Path, recordings: Sequence[StoredRecording], options: WriteO
             rows = zip(times, *(map(repr, row) for row in block.tolist()), strict=True)
             file.write("\n".join(map(",".join, rows)) + "\n")
             count += block.shape[1]
-    lost = [name for name, kept in (("digital channels", not stored.digital),) if not kept]
-    notes = [f"CSV does not keep {', '.join(lost)}"] if lost else []
+    notes = ["CSV does not keep digital channels"] if stored.digital else []
     return Written("csv", (path,), 1, len(stored.channels), count, notes)
 
 

@@ -9,6 +9,8 @@ from opq.formats.text import note
 
 LONGEST_GAP = 65_536
 """A longer gap keeps the last value before it [samples], so that what is held back is bounded."""
+_MOST_HELD = 8 << 20
+"""Values held back at most, all channels together; many channels have a shorter longest gap."""
 
 
 def filled(chunks: Iterator[SampleArray], names: Sequence[str], notes: list[str]) -> Iterator[SampleArray]:
@@ -27,6 +29,7 @@ def filled(chunks: Iterator[SampleArray], names: Sequence[str], notes: list[str]
     held = np.empty((len(names), 0))
     anchor: SampleArray | None = None
     seen = 0
+    longest = max(1, min(LONGEST_GAP, _MOST_HELD // max(1, len(names))))
     for chunk in chunks:
         if not chunk.shape[1]:
             continue
@@ -36,7 +39,7 @@ def filled(chunks: Iterator[SampleArray], names: Sequence[str], notes: list[str]
         seen += chunk.shape[1]
         held = np.concatenate([held, chunk], axis=1) if held.shape[1] else chunk
         ready = _ready(held)
-        if held.shape[1] - ready > LONGEST_GAP:
+        if held.shape[1] - ready > longest:
             ready = held.shape[1]
         if ready:
             # What is held back tells the value after a gap in the channels that have one.

@@ -12,8 +12,8 @@ from opq.errors import InvalidInput
 from opq.formats.recording import SampleArray
 from opq.formats.text import decoded, note
 
-_ROWS = 4096
-"""Rows parsed at once."""
+_ROWS, _FIELDS = 4096, 1 << 20
+"""Rows parsed at once, or fewer where they have many fields."""
 _LONGEST_LINE = 4 << 20
 _DELIMITERS = (";", "\t", ",")
 
@@ -51,10 +51,11 @@ class Table:
         """Yield rows, a few thousand at a time; empty lines are passed over."""
         numbers: list[int] = []
         fields: list[list[bytes]] = []
+        batch = max(1, min(_ROWS, _FIELDS // len(self.names)))
         for number, line in self.lines():
             numbers.append(number)
             fields.append(self.split(line))
-            if len(fields) == _ROWS:
+            if len(fields) >= batch:
                 yield numbers, fields
                 numbers, fields = [], []
         if fields:
@@ -177,14 +178,26 @@ def _is_number(text: str) -> bool:
 
 def without_damaged_end(table: Table, columns: Sequence[int], notes: list[str]) -> Table:
     """Return the table without its last line if that is damaged, as in a file that was cut off; it is noted."""
-    number, line = 0, b""
-    for one in table.lines():
-        number, line = one
+    line = _last_line(table)
     if not line:
         return table
     try:
-        table.numbers(([number], [table.split(line)]), columns)
-    except InvalidInput as error:
-        note(notes, f"{str(error).removeprefix(f'{table.path} ')}; the last line is left out")
+        table.numbers(([0], [table.split(line)]), columns)
+    except InvalidInput:
+        # Only now is it worth counting lines.
+        number = max((number for number, _ in table.lines()), default=table.header_line)
+        try:
+            table.numbers(([number], [table.split(line)]), columns)
+        except InvalidInput as error:
+            note(notes, f"{str(error).removeprefix(f'{table.path} ')}; the last line is left out")
         return dataclasses.replace(table, last_line=number - 1)
     return table
+
+
+def _last_line(table: Table) -> bytes:
+    """Return the last line that is not empty, without reading those before it."""
+    size = table.path.stat().st_size
+    with table.path.open("rb") as file:
+        file.seek(max(table.offset, size - _LONGEST_LINE))
+        lines = file.read(_LONGEST_LINE).strip(b" \r\n\x1a\x00").rsplit(b"\n", 1)
+    return lines[-1].strip(b" \r\n\x1a\x00")

@@ -12,8 +12,8 @@ from opq.formats.comtrade.samples import MISSING_STAMP
 from opq.formats.recording import SampleArray, StateArray
 from opq.formats.text import note
 
-_LINES = 4096
-"""Lines parsed at once."""
+_LINES, _FIELDS = 4096, 1 << 20
+"""Lines parsed at once, or fewer where they have many fields."""
 _LONGEST_LINE = 8 << 20
 _MISSING = 99999.0
 _MOST_ODD_SHARE = 0.1
@@ -30,6 +30,7 @@ class AsciiSamples:
     def __init__(self, layout: Layout, config: Config, notes: list[str]) -> None:
         self._layout, self._config, self._notes = layout, config, notes
         self._fields = 2 + len(config.analog) + len(config.digital)
+        self._batch = max(1, min(_LINES, _FIELDS // self._fields))
         self._most = np.array([channel.most for channel in config.analog])
         self._lines_before = self._line_number(layout.offset)
         self.count = self._counted()
@@ -115,7 +116,7 @@ class AsciiSamples:
                 break
             if at >= first:
                 batch.append(line)
-            if len(batch) == _LINES:
+            if len(batch) >= self._batch:
                 yield self._parsed(batch)
                 batch = []
         if batch:

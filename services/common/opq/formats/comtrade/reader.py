@@ -1,5 +1,6 @@
 """Opens a COMTRADE recording."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,8 +61,7 @@ def _with_form(config: Config, layout: Layout, notes: list[str]) -> Config:
         # The container knows the word BINARY only for all three; the configuration says which.
         return config
     note(notes, f"the configuration says {config.data_form}, the container {layout.data_form}: read as the latter")
-    fields = {name: getattr(config, name) for name in Config.__dataclass_fields__}
-    return Config(**{**fields, "data_form": layout.data_form})
+    return dataclasses.replace(config, data_form=layout.data_form)
 
 
 def _note_secondary(config: Config, notes: list[str]) -> None:
