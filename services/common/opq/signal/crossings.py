@@ -60,7 +60,8 @@ def find_crossing_runs(
 ) -> list[CrossingRun]:
     """Find the runs of half cycles with extra crossings, oldest first."""
     number, count = _count(volts, rate_hz, track, sigma_v, least_v)
-    marked = number[count > 1]
+    usual = _usual_count(rows)
+    marked = number[count > np.where(number % 2 == 0, *usual)]
     if len(marked) < LEAST_HALF_CYCLES:
         return []
     cuts = np.flatnonzero(np.diff(marked) > LONGEST_GAP + 1) + 1
@@ -88,6 +89,15 @@ def _count(
     middle = (side[turns] + side[turns + 1]) / 2
     numbers, counts = np.unique(np.rint(track.phase_at(middle) / np.pi).astype(np.int64), return_counts=True)
     return numbers, counts
+
+
+def _usual_count(rows: CycleRows) -> tuple[int, int]:
+    """Return how often the harmonics of the usual cycle cross zero near the rising and the falling crossing."""
+    cycle = usual_cycle(rows.volts)
+    smooth = np.roll(cycle - without(cycle, harmonic_basis(rows.points, LOW_ORDER)), rows.points // 4) > 0
+    turns = smooth[1:] != smooth[:-1]
+    half = rows.points // 2
+    return max(int(turns[:half].sum()), 1), max(int(turns[half:].sum()), 1)
 
 
 def _place(track: FundamentalTrack, half_cycles: float) -> float:

@@ -140,7 +140,7 @@ def draw_case(kinds: tuple[IncidentClass, ...], snr_db: float, seed: tuple[int, 
             draft.expected.add(kind)
         if not kinds:
             _harmless(draft)
-        if _distortion_is_certain(draft):
+        if _rms_is_certain(draft) and _distortion_is_certain(draft):
             return _finish(draft)
 
 
@@ -382,6 +382,32 @@ _DRAW: dict[IncidentClass, Callable[[Draft], None]] = {
     IncidentClass.MULTIPLE_ZERO_CROSSING_TRANSIENT: _crossings,
 }
 _ORDER = list(_DRAW)
+
+
+def _rms_is_certain(draft: Draft) -> bool:
+    """Whether the rms of every cycle is on the side of the limits that the drawn sags and swells put it on.
+
+    The rms of a cycle contains everything (IEC 61000-4-30): a long oscillation of 1 pu is a swell as well, and in a sag it can
+    part it in two. Such records have no single right answer and are not drawn. The margin is one percent and four and a half
+    standard deviations of what noise does to the rms of a cycle.
+    """
+    time = np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
+    energy = np.concatenate([[0.0], np.cumsum(2 * np.square(draft.clean(time)))])
+    cycle = round(RATE_HZ / draft.f_hz)
+    begin = np.arange(0, len(time) - cycle, cycle // 8)
+    rms = np.sqrt((energy[begin + cycle] - energy[begin]) / cycle + 2 * draft.sigma_pu() ** 2)
+    margin = 0.01 + 4.5 * draft.sigma_pu() * np.sqrt(2 / cycle)
+    low, high = np.zeros(len(begin), np.bool_), np.zeros(len(begin), np.bool_)
+    edge = np.zeros(len(begin), np.bool_)
+    for start, end, pu, ramp in draft.steps:
+        inside = (begin >= (start + ramp) * RATE_HZ) & (begin + cycle <= end * RATE_HZ)
+        low |= inside & (pu < 0.9)
+        high |= inside & (pu > 1.1)
+        edge |= (begin + cycle > start * RATE_HZ) & (begin < (end + ramp) * RATE_HZ) & ~inside
+    may_be_high = high | (edge & any(pu > 1.1 for _, _, pu, _ in draft.steps))
+    right = np.where(high, rms > 1.1 + margin, may_be_high | (rms < 1.1 - margin))
+    right &= np.where(low, rms < 0.9 - margin, edge | (rms > 0.9 + margin))
+    return bool(right.all())
 
 
 def _distortion_is_certain(draft: Draft) -> bool:
