@@ -269,8 +269,10 @@ def test_dates_are_in_the_order_of_the_year_of_the_standard(revision: str, date:
 
 def test_times_of_2013_are_brought_to_utc_and_nine_digits_count_in_nanoseconds() -> None:
     text = CONFIG.replace("1999", "2013").replace("05.000000\n", "05.123456789\n") + "-5h30,-5h30\nB,3\n"
-    config = parse_config(text, "a.cfg", [])
+    notes: list[str] = []
+    config = parse_config(text, "a.cfg", notes)
     assert config.start_unix_ns == parse_iso("2026-01-02T08:34:05Z") + 123_456_789
+    assert notes == ["line 13: times brought to UTC by the time code -5h30"]
     assert config.tick_ns == 1
 
 

@@ -88,6 +88,8 @@ def test_what_goes_wrong_half_way_leaves_nothing(tmp_path: Path) -> None:
     path = write_sample(tmp_path, "csv")
     with pytest.raises(InvalidInput, match="raw16 holds one channel"):
         run(path, tmp_path / "b.raw")
+    with pytest.raises(InvalidInput, match="--data: got 'ascii' for wav"):
+        run(path, tmp_path / "b.wav", "--data", "ascii")
     with pytest.raises(InvalidInput, match="there is no directory"):
         run(path, tmp_path / "nowhere" / "b.csv")
     assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]

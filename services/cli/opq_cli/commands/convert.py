@@ -31,8 +31,8 @@ from opq_cli.output import print_json
 
 _KNOWN = ", ".join(FORMATS)
 _VARIANT = "COMTRADE: form of the samples, ascii, binary, binary32 or float32."
-_TELL_EVERY = 1_000_000
-"""Values between two looks of the progress bar."""
+_LONG = 1_000_000
+"""Recordings of fewer samples are written before a bar could be read."""
 
 
 @dataclass(slots=True)
@@ -82,6 +82,8 @@ def convert(
         report = _trends(source, target, force)
     else:
         known = form_of(target, to_format)
+        if data and known != "comtrade":
+            raise InvalidInput(f"--data: got {data!r} for {known}, only COMTRADE has several forms of samples")
         with open_recordings(source, from_format, sample_rate) as file:
             chosen = [_seen(one, channel or [], scale) for one in _chosen(file, recording)]
             report = Report(str(source), file.form)
@@ -153,7 +155,7 @@ def _progress(options: WriteOptions) -> Iterator[WriteOptions]:
         tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("measuring", "writing")}
 
         def tell(what: str, done: int, total: int) -> None:
-            bar.update(tasks[what], completed=done, total=total, visible=total >= _TELL_EVERY)
+            bar.update(tasks[what], completed=done, total=total, visible=total >= _LONG)
 
         yield WriteOptions(options.variant, options.volts_per_count, tell)
 

@@ -1,4 +1,4 @@
-"""Samples of a COMTRADE recording that are stored as text (IEEE C37.111-2013, 8.4)."""
+"""Samples of a COMTRADE recording that are stored as text (IEEE C37.111-2013, 8.4 (M))."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ class AsciiSamples:
     def numbers(self, channels: tuple[int, ...], first: int, last: int) -> Iterator[SampleArray]:
         """See `StoredSamples`."""
         columns = [2 + number for number in channels]
-        # 8.4.3: an empty field or 99999 is a missing value, unless the channel may be as large as that.
+        # 8.4.3 (M): an empty field or 99999 is a missing value, unless the channel may be as large as that.
         small = self._most[list(channels)] < _MISSING
         small |= ~np.isfinite(self._most[list(channels)])
         for rows in self._rows(first, last):

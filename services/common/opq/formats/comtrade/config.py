@@ -9,7 +9,7 @@ REVISIONS = (1991, 1999, 2013)
 
 @dataclass(frozen=True, slots=True)
 class AnalogChannel:
-    """One line of an analogue channel (IEEE C37.111-2013, 7.4.4).
+    """One line of an analogue channel (IEEE C37.111-2013, 7.4.4 (M)).
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class AnalogChannel:
 
 @dataclass(frozen=True, slots=True)
 class StatusChannel:
-    """One line of a digital channel (7.4.5)."""
+    """One line of a digital channel (7.4.5 (M))."""
 
     name: str
     phase: str
@@ -47,7 +47,7 @@ class StatusChannel:
 
 @dataclass(frozen=True, slots=True)
 class RateSection:
-    """So many samples per second [Hz], up to and with the sample of number `last` (7.4.7). A rate of 0: see times."""
+    """So many samples per second [Hz], up to and with the sample of number `last` (7.4.7 (M)). A rate of 0: see times."""
 
     rate_hz: float
     last: int

@@ -71,7 +71,7 @@ class _Lines:
 
 
 def parse_config(text: str, source: str, notes: list[str], first_line: int = 1) -> Config:
-    """Read a configuration (IEEE C37.111-2013, clause 7).
+    """Read a configuration (IEEE C37.111-2013, clause 7 (M)).
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def parse_config(text: str, source: str, notes: list[str], first_line: int = 1) 
         None if start is None else start - offset_ns,
         None if trigger is None else trigger - offset_ns,
         data_form,
-        # 7.4.9: stamps with nine digits of a second count in nanoseconds (M).
+        # 7.4.9 (M): stamps with nine digits of a second count in nanoseconds.
         factor * (1.0 if digits > 6 else 1000.0),
     )  # fmt: skip
 
@@ -247,10 +247,12 @@ def _time_factor(lines: _Lines) -> float:
 
 
 def _offset_ns(lines: _Lines) -> int:
-    """Return how far the zone of the time stamps is ahead of UTC [ns] (2013, 7.4.10, time_code)."""
+    """Return how far the zone of the time stamps is ahead of UTC [ns] (2013, 7.4.10 (M), time_code)."""
     fields = lines.optional()
     match = _OFFSET.fullmatch(fields[0].replace(" ", "")) if fields else None
     if not match:
         return 0
     sign, hours, minutes = match.groups()
+    if int(hours) or int(minutes or 0):
+        lines.note(f"times brought to UTC by the time code {fields[0]}")
     return (-1 if sign == "-" else 1) * (int(hours) * 3600 + int(minutes or 0) * 60) * NS

@@ -11,7 +11,7 @@ _UNKNOWN_TIME = 0
 
 
 def config_text(config: Config) -> str:
-    """Write a configuration (IEEE C37.111-1999 or -2013, clause 7), its lines ended as the standard says."""
+    """Write a configuration (IEEE C37.111-1999 or -2013, clause 7 (M)), its lines ended as the standard says."""
     analog, digital = len(config.analog), len(config.digital)
     lines = [
         _line(config.station, config.device, config.revision),

@@ -71,7 +71,7 @@ def _is_container(path: Path) -> bool:
 
 
 def _container(path: Path, notes: list[str]) -> Layout:
-    """Find the parts of a ``.cff`` (2013, clause 9)."""
+    """Find the parts of a ``.cff`` (2013, clause 9 (M))."""
     with path.open("rb") as file:
         head = file.read(_MOST_CONFIG)
     marks = {match[1].upper(): match for match in reversed(list(_MARK.finditer(head)))}

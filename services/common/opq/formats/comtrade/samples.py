@@ -16,7 +16,7 @@ CHUNK_BYTES = 4 << 20
 MISSING_STAMP = 0xFFFF_FFFF
 _ANALOG = {BINARY: "<i2", BINARY32: "<i4", FLOAT32: "<f4"}
 _MISSING = {BINARY: -(2**15), BINARY32: -(2**31)}
-"""8.6.7: a missing value is the most negative number."""
+"""8.6.7 (M): a missing value is the most negative number."""
 
 
 class StoredSamples(Protocol):
@@ -38,7 +38,7 @@ class StoredSamples(Protocol):
 
 
 class BinarySamples:
-    """Records of fixed length: sample number, time stamp, analogue values, states in words of 16 bits (8.6)."""
+    """Records of fixed length: sample number, time stamp, analogue values, states in words of 16 bits (8.6 (M))."""
 
     def __init__(self, layout: Layout, config: Config, notes: list[str]) -> None:
         words = -(-len(config.digital) // 16)

@@ -1,4 +1,4 @@
-"""When the samples of a COMTRADE recording were taken: sections of one rate, or time stamps (7.4.7, 8.4.2)."""
+"""When the samples of a COMTRADE recording were taken: sections of one rate, or time stamps (7.4.7 and 8.4.2 (M))."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -142,7 +142,7 @@ def _pair(path: Path, config: Config, recordings: Sequence[StoredRecording], opt
 def _container(
     path: Path, config: Config, recordings: Sequence[StoredRecording], options: WriteOptions
 ) -> tuple[Path, ...]:
-    """Write a ``.cff`` (2013, clause 9); the length of binary samples stands before them, so they are written first."""
+    """Write a ``.cff`` (2013, clause 9 (M)); the length of binary samples stands before them, so they are written first."""
     with replacing(path) as target, tempfile.TemporaryFile(dir=path.parent) as data:
         _write_samples(data, config, recordings, options)
         # Readers look for the words of the standard, ASCII or BINARY, or for the form itself.
