@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opq.model.waveforms import VoltArray
-from opq.signal.repeating import CycleRows, harmonic_basis, usual_cycle, without
+from opq.signal.rows import CycleRows, harmonic_basis, usual_cycle, without
 from opq.signal.track import FundamentalTrack
 
 SMOOTHED_S = 0.25e-3

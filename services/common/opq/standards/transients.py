@@ -15,7 +15,7 @@ In order, each rule taking what it names from those after it:
 5. Any other is an IMPULSIVE_TRANSIENT (IEEE 1159: "unidirectional in polarity"), if it is no longer than 10 ms.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,10 +25,14 @@ from opq.model.incidents import IncidentClass
 from opq.model.waveforms import VoltageSegment
 from opq.signal.bursts import Burst, BurstLimits, find_bursts
 from opq.signal.crossings import CrossingRun, find_crossing_runs
-from opq.signal.repeating import CycleRows, Notches, cycle_rows, find_notches, suspect
+from opq.signal.notches import Notches, find_notches, suspect
 from opq.signal.residual import NEIGHBOURS, Screening, screen
 from opq.signal.ringing import Ringing, fit_ringing, pulse_energy
+from opq.signal.rows import CycleRows, cycle_rows
 from opq.signal.track import FundamentalTrack, track_fundamental
+from opq.standards.transient_parts import Transient, TransientLimits, join
+
+__all__ = ["CLAUSE", "STANDARD", "Transient", "TransientLimits", "find_transients", "join"]
 
 STANDARD = "IEEE 1159-2019"
 CLAUSE = "Table 2, 1.0 transients and 5.4 notching"
@@ -46,121 +50,6 @@ SLICE_S = 0.01
 CAPACITOR_SWITCHING = "capacitor switching"
 
 
-@dataclass(frozen=True, slots=True)
-class TransientLimits:
-    """When something quick is a transient, and which."""
-
-    least_rate_hz: float = 2000.0
-    """Sample rate below which nothing is said [Hz]: no oscillation of 300 to 900 Hz could be told from a pulse."""
-    least_peak_pu: float = 8 / (120 * np.sqrt(2))
-    """Least peak over the nominal peak: 8 V at 120 V, the limit the boxes trigger at."""
-    peak_sigmas: float = 5.0
-    """Least peak over the noise."""
-    energy_sigmas2: float = 60.0
-    """Least energy over the variance of the noise [sample]."""
-    oscillation_cycles: float = 0.5
-    """Least periods before an oscillation is down to 1/e."""
-    pulse_part: float = 0.8
-    """Part of a burst's energy that a unipolar pulse explains, from which on it is no oscillation."""
-    longest_impulse_s: float = 0.01
-    """Longer ones are changes of the voltage, not impulses [s]."""
-    longest_oscillation_s: float = 0.06
-    """Until 5 % remain [s]; IEEE 1159 has 50 ms for the low-frequency class, and the fit errs by some."""
-    least_half_cycles: int = 6
-    """Half cycles with a burst that make arcing."""
-    longest_pause_s: float = 0.2
-    """Longest time without a burst within one arc [s]."""
-    least_occupied: float = 0.25
-    """Part of the half cycles from the first to the last burst of an arc that have one."""
-    least_likeness: float = 0.8
-    """How alike disturbances of zero crossings must be to be one of these and no arcing."""
-    least_notch_pu: float = 0.04
-    """Least depth of notches over the nominal peak."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transient:
-    """One transient with what it was judged by; what does not belong to its class is 0 or empty.
-
-    Attributes
-    ----------
-    start_unix_ns, end_unix_ns : int
-        [ns since the epoch].
-    peak_v : float
-        Largest deviation from the voltage expected, with its sign [V].
-    peak_pu : float
-        The same over the nominal peak.
-    peak_unix_ns : int
-        When that was [ns since the epoch].
-    polarity : int
-        1 or -1: the sign of the peak.
-    rise_s, decay_s : float
-        From 10 to 90 % of the peak, and from the peak to half of it [s]. Of an oscillation, decay is to 1/e of its envelope.
-    energy_v2s : float
-        Integral of the squared deviation, without the noise's [V^2 s].
-    point_on_wave_deg : float
-        Phase of the fundamental's sine at the start, 0 to 360 [degree].
-    oscillation_hz, cycles, explained : float
-        Frequency [Hz], periods until over, and part of the energy the fitted oscillation has.
-    notch_width_s, notch_depth_v, per_cycle
-        Mean width [s] and depth [V] of notches, and how many in a cycle.
-    crossings : int
-        Most zero crossings in a half cycle that should have one.
-    bursts : int
-        Half cycles with a burst.
-    likeness : float
-        How alike repeated disturbances are, 0 to 1.
-    lasting_change_pu : float
-        Fundamental after minus before, over Udin.
-    cause : str
-        ``capacitor switching`` or empty.
-    noise_v : float
-        Standard deviation of the noise around [V].
-    waveform_v : tuple of float
-        The voltage around the peak, to 0.1 V [V].
-    waveform_from_s : float
-        Its first sample from the start of the transient [s].
-    waveform_rate_hz : float
-        Its sample rate [Hz].
-    open_start, open_end : bool
-        It touches the beginning or end of the record.
-    """
-
-    incident_class: IncidentClass
-    start_unix_ns: int
-    end_unix_ns: int
-    peak_v: float
-    peak_pu: float
-    peak_unix_ns: int
-    polarity: int
-    rise_s: float = 0.0
-    decay_s: float = 0.0
-    energy_v2s: float = 0.0
-    point_on_wave_deg: float = 0.0
-    oscillation_hz: float = 0.0
-    cycles: float = 0.0
-    explained: float = 0.0
-    notch_width_s: float = 0.0
-    notch_depth_v: float = 0.0
-    per_cycle: int = 0
-    crossings: int = 0
-    bursts: int = 0
-    likeness: float = 0.0
-    lasting_change_pu: float = 0.0
-    cause: str = ""
-    noise_v: float = 0.0
-    waveform_v: tuple[float, ...] = ()
-    waveform_from_s: float = 0.0
-    waveform_rate_hz: float = 0.0
-    open_start: bool = False
-    open_end: bool = False
-
-    @property
-    def duration_s(self) -> float:
-        """From start to end [s]."""
-        return (self.end_unix_ns - self.start_unix_ns) / NS
-
-
 def find_transients(
     segment: VoltageSegment, nominal: Nominal, limits: TransientLimits | None = None
 ) -> list[Transient]:
@@ -175,27 +64,6 @@ def find_transients(
     if track is None:
         return []
     return _Look(segment, nominal, limits, track).transients()
-
-
-def join(earlier: Transient, later: Transient) -> Transient:
-    """Join the two parts of a transient that two records cut apart."""
-    worst = max(earlier, later, key=lambda part: abs(part.peak_v))
-    overlap = later.start_unix_ns < earlier.end_unix_ns
-    return replace(
-        worst,
-        start_unix_ns=min(earlier.start_unix_ns, later.start_unix_ns),
-        waveform_from_s=worst.waveform_from_s
-        + (worst.start_unix_ns - min(earlier.start_unix_ns, later.start_unix_ns)) / NS,
-        end_unix_ns=max(earlier.end_unix_ns, later.end_unix_ns),
-        rise_s=earlier.rise_s,
-        point_on_wave_deg=earlier.point_on_wave_deg,
-        energy_v2s=max(earlier.energy_v2s, later.energy_v2s) if overlap else earlier.energy_v2s + later.energy_v2s,
-        crossings=max(earlier.crossings, later.crossings),
-        bursts=max(earlier.bursts, later.bursts) if overlap else earlier.bursts + later.bursts,
-        cause=earlier.cause or later.cause,
-        open_start=earlier.open_start,
-        open_end=later.open_end,
-    )
 
 
 class _Look:

@@ -1,4 +1,4 @@
-"""What repeats in every cycle: the record as rows of one cycle each, their usual shape, and notches in it.
+"""Notches: what rectifiers cut out of every cycle when they commutate.
 
 Steady notching is in no residual, for the neighbours of a cycle have it too. It is found by its steep edges in the mean of some
 cycles instead, and measured by fitting it together with the harmonics.
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opq.model.waveforms import VoltArray
+from opq.signal.rows import CycleRows, harmonic_basis, usual_cycle, without
 from opq.signal.track import FundamentalTrack
 
 FITTED_ORDERS = (19, 13)
@@ -45,31 +46,6 @@ ALIKE = 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CycleRows:
-    """The cycles of a record, each from rising zero crossing to rising zero crossing, resampled to as many points.
-
-    Attributes
-    ----------
-    volts : (k, p) float64
-        Voltage [V].
-    start : (k + 1,) float64
-        Where the cycles begin, and the last ends [sample].
-    """
-
-    volts: VoltArray
-    start: VoltArray
-
-    @property
-    def points(self) -> int:
-        """Points of a cycle."""
-        return int(self.volts.shape[1])
-
-    def row_at(self, sample: float) -> int:
-        """Return the cycle that a sample is in."""
-        return int(np.clip(np.searchsorted(self.start, sample, side="right") - 1, 0, len(self.volts) - 1))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Notches:
     """Notches of a stretch.
 
@@ -95,24 +71,6 @@ class Notches:
     place_deg: float
 
 
-def cycle_rows(volts: VoltArray, track: FundamentalTrack) -> CycleRows:
-    """Cut a record into its cycles by the tracked phase, with the cubic through four samples."""
-    ends = track.phase_at(np.array([1.0, len(volts) - 3.0]))
-    turns = 2 * np.pi * np.arange(np.ceil(ends[0] / (2 * np.pi)), np.floor(ends[1] / (2 * np.pi)) + 1)
-    places = np.arange(-1, len(track) + 1) * float(track.block) + track.centre[0]
-    start = np.interp(turns, np.maximum.accumulate(track.phase_at(places)), places)
-    position = start[:-1, None] + np.diff(start)[:, None] * (np.arange(track.block) / track.block)
-    index = np.clip(position.astype(np.intp), 1, len(volts) - 3)
-    part = position - index
-    rows = (
-        -part * (part - 1) * (part - 2) / 6 * volts[index - 1]
-        + (part + 1) * (part - 1) * (part - 2) / 2 * volts[index]
-        - (part + 1) * part * (part - 2) / 2 * volts[index + 1]
-        + (part + 1) * part * (part - 1) / 6 * volts[index + 2]
-    )
-    return CycleRows(rows, start)
-
-
 def suspect(
     volts: VoltArray, track: FundamentalTrack, rate_hz: float, cycles: int, sigma_v: float, least_v: float
 ) -> bool:
@@ -129,27 +87,6 @@ def suspect(
     lag = max(1, round(SUSPECT_LAG_S * rate_hz))
     bend = np.abs(mean[:, 2 * lag :] - 2 * mean[:, lag:-lag] + mean[:, : -2 * lag])
     return bool(bend.max() > max(least_v, SUSPECT_SIGMAS * sigma_v * np.sqrt(6 * windows / used)))
-
-
-def usual_cycle(rows: VoltArray) -> VoltArray:
-    """Return the mean of the middle half of (k, p) rows at each point: some disturbed ones do not move it."""
-    ordered = np.sort(rows, axis=0)
-    skipped = len(rows) // 4
-    result: VoltArray = ordered[skipped : len(rows) - skipped].mean(axis=0)
-    return result
-
-
-def harmonic_basis(points: int, order: int) -> VoltArray:
-    """Return (p, 2 order + 1) harmonics 0 to `order` over a cycle."""
-    angle = 2 * np.pi * np.outer(np.arange(points) / points, np.arange(order + 1))
-    return np.concatenate([np.cos(angle), np.sin(angle[:, 1:])], axis=1)
-
-
-def without(volts: VoltArray, basis: VoltArray) -> VoltArray:
-    """Return (p,) or (k, p) values less what (p, b) columns explain of them by least squares."""
-    ortho, _ = np.linalg.qr(basis)
-    result: VoltArray = volts - (volts @ ortho) @ ortho.T
-    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
