@@ -31,6 +31,7 @@ UNSETTLED_S = 2.0
 """At the start of a stretch nothing is given for so long [s]: the filters first see the ripple of twice the frequency."""
 _HIGH_PASS_HZ = 0.05
 _LOW_PASS_HZ = {50: 35.0, 60: 42.0}
+_EXACT_HZ = 12.0
 _SMOOTHING_S = 0.3
 _PERCENTILES = (
     (0.0314, (0.1,)),
@@ -154,7 +155,9 @@ def _eye(rate_hz: float, f_hz: float, lamp: Lamp) -> VoltArray:
     k, decay, w1, w2, w3, w4, _ = lamp.value
     k, (decay, w1, w2, w3, w4) = k, 2 * np.pi * np.array([decay, w1, w2, w3, w4])
     poles = [*np.roots([1, 2 * decay, w1**2]), -w3, -w4]
-    weighting = bilinear_zpk([0.0, -w2], poles, k * w1 * w3 * w4 / w2, rate_hz)
+    # Prewarped: the transform is exact there, and within 0.1 % where flicker is felt.
+    warped_hz = np.pi * _EXACT_HZ / np.tan(np.pi * _EXACT_HZ / rate_hz)
+    weighting = bilinear_zpk([0.0, -w2], poles, k * w1 * w3 * w4 / w2, warped_hz)
     return np.concatenate(
         [
             butter(1, _HIGH_PASS_HZ, "highpass", fs=rate_hz, output="sos"),
