@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from opq.analysis.pieces import Piece, PieceCutter
-from opq.analysis.result import QUANTITIES, Analysis, WaveformSlice
-from opq.analysis.severity import SeverityMeter
+from opq.analysis.result import QUANTITIES, Analysis, FlickerSeverity, WaveformSlice
+from opq.analysis.severity import RecordingSeverity, flicker_findings
 from opq.classifiers import (
     Classifier,
     DistortionClassifier,
@@ -98,7 +98,7 @@ class Analyzer:
         self._former = WindowFormer(sample_rate_hz, nominal, nominal.cycles)
         self._pieces = PieceCutter(sample_rate_hz, nominal, start_unix_ns)
         self._frequency = TenSecondMeter(sample_rate_hz, start_unix_ns)
-        self._severity = SeverityMeter(sample_rate_hz, nominal, start_unix_ns)
+        self._severity = RecordingSeverity(sample_rate_hz, nominal, start_unix_ns)
         self._aggregators = (Aggregator(TICK_NS, SHORT_WINDOWS), Aggregator(TICK_NS), Aggregator(LONG_NS))
         self._intervals: tuple[list[Intervals], ...] = ([], [], [])
         self._windows: list[Windows] = []
@@ -242,7 +242,8 @@ class Analyzer:
 
     def _analysis(self) -> Analysis:
         windows = Windows.concatenate(self._windows)
-        incidents = self._incidents(windows)
+        flicker = self._severity.finish()
+        incidents = self._incidents(windows, flicker)
         flags = windows.flags
         u_din_v = self.nominal.u_din_v
         low, high = self._u_half
@@ -258,7 +259,7 @@ class Analyzer:
             ten_minutes=_joined(self._intervals[1]),
             two_hours=_joined(self._intervals[2]),
             frequency=TenSecondFrequency.concatenate(self._slots),
-            flicker=self._severity.finish(),
+            flicker=flicker,
             u_half_pu=(low / u_din_v, high / u_din_v) if high >= low else (float("nan"), float("nan")),
             incidents=incidents,
             slices=self._numbered_slices(incidents),
@@ -271,14 +272,15 @@ class Analyzer:
             },
         )
 
-    def _incidents(self, windows: Windows) -> list[Finding]:
-        """Make findings of all parts, and of the windows."""
+    def _incidents(self, windows: Windows, flicker: FlickerSeverity) -> list[Finding]:
+        """Make findings of all parts, of the windows and of the flicker."""
         nothing = VoltageSegment(self._start_unix_ns, self._sample_rate_hz, np.empty(0))
         whole = Record(nothing, self.nominal, windows=windows)
         found = self._found + [
             _Found(each, each.find(whole)) for each in (FrequencyClassifier(), DistortionClassifier())
         ]
         findings = [each.classifier.finding(part, RECORDING, self.nominal) for each in found for part in each.parts]
+        findings += flicker_findings(flicker, RECORDING)
         return sorted((finding for finding in findings if finding is not None), key=lambda each: each.start_unix_ns)
 
     def _half_cycle_series(self) -> HalfCycleSeries:

@@ -77,11 +77,14 @@ class Flickermeter:
     def __init__(self, sample_rate_hz: float, f_hz: float, lamp: Lamp) -> None:
         hop = max(1, round(sample_rate_hz / _INNER_HZ))
         inner_hz = sample_rate_hz / hop
-        self._decimator = DecimatingFilter(_anti_alias(sample_rate_hz, hop), hop)
+        taps = _anti_alias(sample_rate_hz, hop)
+        self._decimator = DecimatingFilter(taps, hop)
+        self._delay = (taps.shape[1] - 1) / 2
         self._step = max(1, int(inner_hz / _OUTER_HZ))
-        self.rate_hz = inner_hz / self._step
+        self._every = hop * self._step
+        self.rate_hz = sample_rate_hz / self._every
         self._at = 0
-        self._unsettled = round(UNSETTLED_S * self.rate_hz)
+        self._unsettled = self._given = round(UNSETTLED_S * self.rate_hz)
         self._settle = round(_SETTLE_S * inner_hz)
         self._early: VoltArray | None = np.empty(0)
         self._weighting = _eye(inner_hz, f_hz, lamp)
@@ -93,8 +96,22 @@ class Flickermeter:
         self._level = _first_order(_LEVEL_S, inner_hz)
         self._level_state = self._weighting_state = self._smoothing_state = np.empty(0)
 
-    def feed(self, volts: VoltArray) -> VoltArray:
-        """Take (n,) samples [V] and return the (m,) values of instantaneous flicker that became complete [1]."""
+    def feed(self, volts: VoltArray) -> tuple[VoltArray, VoltArray]:
+        """Take (n,) samples [V] and return the instantaneous flicker that became complete.
+
+        Returns
+        -------
+        position : (m,) float64
+            Of each value, counted from the first sample of the stretch [sample]; less than 12 ms behind what was fed.
+        p_inst : (m,) float64
+            Instantaneous flicker [1].
+        """
+        flicker = self._instantaneous(volts)
+        position = self._delay + self._every * np.arange(self._given, self._given + len(flicker))
+        self._given += len(flicker)
+        return position, flicker
+
+    def _instantaneous(self, volts: VoltArray) -> VoltArray:
         power = self._decimator.feed(np.square(volts))[:, 0]
         if self._early is not None:
             power = np.concatenate([self._early, power])
