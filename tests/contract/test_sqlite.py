@@ -181,7 +181,7 @@ def test_a_feature_added_after_a_row_was_stored_is_nan(sqlite_store: Store, data
     narrow = old.values[:, :-1].tobytes()
     database.execute("UPDATE measurements SET features = ? WHERE start_unix_ns = ?", (narrow, T0))
     first, second = sqlite_store.measurements.range(BOX, *ALL)
-    assert str(first.feature("dc_v")) == "(nan, nan, nan)"
+    assert str(first.feature("pst")) == "(nan, nan, nan)"
     assert first.feature("crest") == old.feature("crest")
     assert second.values.tobytes() == new.values.tobytes()
 

@@ -51,7 +51,7 @@ def test_everything_that_happened_is_found_once() -> None:
             *("VOLTAGE_SAG", "ITIC_NO_DAMAGE"),
             "IMPULSIVE_TRANSIENT",
             *("VOLTAGE_INTERRUPTION", "ITIC_NO_DAMAGE", "SEMI_F47_VIOLATION"),
-            *("RAPID_VOLTAGE_CHANGE", "RAPID_VOLTAGE_CHANGE"),
+            "RAPID_VOLTAGE_CHANGE",
             *("VOLTAGE_SWELL", "ITIC_PROHIBITED"),
         ]
     )

@@ -248,3 +248,25 @@ def test_garbage_never_gives_nan_never_stalls_and_times_only_grow(
     if not any(gap for _, _, gap, _ in blocks):
         cycles = (window_cycles or nominal.cycles) * RATE / f_hz
         assert len(windows) >= int((fed - 600) / cycles * 0.75) - 1
+
+
+def test_flicker_is_felt_in_its_window_and_its_severity_after_ten_minutes_of_the_clock() -> None:
+    nominal, rate = Nominal(230, 50), 4000.0
+    start = 1_700_000_400 * NS - 5 * NS
+    time = np.arange(round(620 * rate)) / rate
+    modulation = 1 + 0.5 * 0.0145 * np.where((time * 7 / 60) % 2 < 1, 1, -1)
+    volts = np.sqrt(2) * 230 * np.sin(2 * np.pi * 50 * time) * modulation
+    extractor = FeatureExtractor(rate, nominal)
+    block = round(rate)
+    parts = [
+        extractor.feed(volts[at : at + block], start + round(at * NS / rate)) for at in range(0, len(volts), block)
+    ]
+    windows = Windows.concatenate([*parts, extractor.finish()])
+    pst = windows.column("pst")
+    end_s = (windows.start_unix_ns + windows.duration_ns - start) / NS
+    assert not pst[end_s < 605].any()
+    np.testing.assert_allclose(pst[end_s > 605.3], 1.0, atol=0.02)
+    p_inst = windows.column("p_inst_max")
+    assert not p_inst[end_s < 2].any()
+    assert p_inst[end_s > 3].min() > 0
+    assert 1 < p_inst[end_s > 20].max() < 20

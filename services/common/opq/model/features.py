@@ -32,6 +32,8 @@ class Feature:
 
 
 _V_MAX = 2000.0
+_FLICKER_MAX = 1e6
+"""An interruption gives some tens of thousands."""
 HARMONIC_ORDERS = (3, 5, 7, 9, 11, 13, 15)
 FEATURES: tuple[Feature, ...] = (
     Feature("u_rms_v", "V", "Voltage (rms over the window)", 0, _V_MAX),
@@ -46,7 +48,11 @@ FEATURES: tuple[Feature, ...] = (
     Feature("transient_rms_v", "V", "Rms of the transient residual", 0, _V_MAX),
     Feature("crest", "1", "Crest factor", 0, 1000),
     Feature("dc_v", "V", "Direct component", -_V_MAX, _V_MAX),
+    Feature("p_inst_max", "1", "Highest instantaneous flicker", 0, _FLICKER_MAX),
+    Feature("pst", "1", "Short-term flicker severity of the last 10 minutes", 0, _FLICKER_MAX),
 )
+OPTIONAL_FEATURES = ("p_inst_max", "pst")
+"""Features that frames of the first agents do not have; they are then 0."""
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 FEATURE_INDEX: dict[str, int] = {name: index for index, name in enumerate(FEATURE_NAMES)}
 

@@ -12,13 +12,23 @@ from google.protobuf import message
 from opq.clock import DAY_NS, NS
 from opq.errors import InvalidInput, LimitExceeded, Malformed
 from opq.ids import BoxId
-from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, TimeSource, Windows, check_values
+from opq.model.features import (
+    FEATURE_INDEX,
+    FEATURE_NAMES,
+    FEATURES,
+    OPTIONAL_FEATURES,
+    FeatureFrame,
+    TimeSource,
+    Windows,
+    check_values,
+)
 from opq.rpc.twins import FrameTwin
 from opq.v1 import features_pb2
 
 MAX_WINDOWS = 120
 MAX_FRAME_BYTES = 64 * 1024
 _MIN_WINDOW_NS, _MAX_WINDOW_NS = 1_000_000, 120 * NS
+_OPTIONAL = tuple(FEATURE_INDEX[name] for name in OPTIONAL_FEATURES)
 _COLUMN_BYTES = {"start_unix_ns": 8, "duration_ns": 8, "flags": 4, **dict.fromkeys(FEATURE_NAMES, 4)}
 
 TIME_SOURCES = {
@@ -68,6 +78,8 @@ def decode_frame(box_id: BoxId, data: bytes) -> FeatureFrame:
     if not 1 <= count <= MAX_WINDOWS:
         raise LimitExceeded(f"start_unix_ns: got {count} windows, expected 1 to {MAX_WINDOWS}")
     columns = [getattr(twin, name) for name in FEATURE_NAMES]
+    for at in _OPTIONAL:
+        columns[at] = columns[at] or bytes(4 * count)
     joined = b"".join(columns)
     durations, flags = twin.duration_ns, twin.flags
     if len(joined) != 4 * count * len(FEATURES) or len(durations) != 8 * count or len(flags) != 4 * count:

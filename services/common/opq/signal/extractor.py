@@ -1,14 +1,18 @@
 """Windows of features from a live stream of samples, with gaps, clipping and lost voltage said and survived."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
 from opq.clock import NS
 from opq.errors import InvalidInput, check_range
 from opq.model.boxes import Nominal
-from opq.model.features import FEATURES, WindowFlag, Windows
+from opq.model.features import FEATURE_INDEX, FEATURES, WindowFlag, Windows
 from opq.model.waveforms import VoltArray
+from opq.signal.flicker import Flickermeter, lamp_for
 from opq.signal.meter import BoolArray, CycleMeter
+from opq.signal.severity import SeverityMeter
 from opq.signal.windows import FormedWindows, WindowFormer
 
 GAP_TOLERANCE_NS = 1_000_000
@@ -20,6 +24,7 @@ LONGEST_WINDOW_CYCLES = 3600
 
 _LOW = np.array([feature.low for feature in FEATURES])
 _HIGH = np.array([feature.high for feature in FEATURES])
+_P_INST_MAX, _PST = FEATURE_INDEX["p_inst_max"], FEATURE_INDEX["pst"]
 
 
 class FeatureExtractor:
@@ -32,6 +37,7 @@ class FeatureExtractor:
     - Where samples are missing, the cycles before are given as a shorter window flagged ``GAP`` (if there is not one
       whole cycle, the first window after is flagged instead), and the fundamental is found anew.
     - Without voltage, windows go on with the last good period, flagged ``VOLTAGE_LOST``.
+    - Flicker is that of the lamp of the supply; Pst is that of the last whole 10-minute interval of the clock.
     - Samples that are not finite or beyond `SAMPLE_MAX_V` count as clipped; values are always finite and in range.
 
     Parameters
@@ -52,9 +58,11 @@ class FeatureExtractor:
         self._nominal = nominal
         self._window_cycles = window_cycles or nominal.cycles
         self._former = WindowFormer(sample_rate_hz, nominal, self._window_cycles)
+        self._pst = 0.0
         self._end_unix_ns = 0
         self._gap = False
         self._begin(0)
+        self._severity = SeverityMeter(self._flickermeter.rate_hz)
 
     def feed(self, volts: VoltArray, start_unix_ns: int, clipped: BoolArray | None = None) -> Windows:
         """Take a block of samples and return the windows that became complete.
@@ -86,6 +94,7 @@ class FeatureExtractor:
         self._follow_clock(start_unix_ns)
         volts = self._note_clipped(volts, clipped)
         self._fed += len(volts)
+        self._unfelt.append(volts)
         measured = self._meter.feed(volts)
         now = Windows.empty() if measured is None else self._stamp(self._former.feed(measured))
         return Windows.concatenate([before, now]) if len(before) else now
@@ -100,6 +109,10 @@ class FeatureExtractor:
         """Begin a gapless stretch."""
         self._meter = CycleMeter(self._sample_rate_hz, self._nominal, 2 * self._window_cycles)
         self._former.restart()
+        self._flickermeter = Flickermeter(self._sample_rate_hz, self._nominal.f_hz, lamp_for(self._nominal.u_din_v))
+        self._unfelt: list[VoltArray] = []
+        self._p_inst_position: VoltArray = np.empty(0)
+        self._p_inst: VoltArray = np.empty(0)
         self._fed = 0
         self._anchor = (0, start_unix_ns)
         self._clipped = np.empty(0, np.int64)
@@ -143,6 +156,7 @@ class FeatureExtractor:
         """Give windows their times and the flags that only the stream knows."""
         if not len(formed):
             return Windows.empty()
+        self._add_flicker(formed)
         edges = np.concatenate([[self._first_edge(formed)], self._times(*formed.end)])
         edges = np.maximum.accumulate(edges)
         self._end_unix_ns = int(edges[-1])
@@ -156,6 +170,26 @@ class FeatureExtractor:
             self._clipped = self._clipped[counts[-1] :]
         values = np.clip(formed.values, _LOW, _HIGH).astype(np.float32)
         return Windows(edges[:-1], np.diff(edges), flags, values)
+
+    def _add_flicker(self, formed: FormedWindows) -> None:
+        """Give windows the instantaneous flicker inside them, and the severity known at their end.
+
+        Window by window what came before its end is felt, whatever blocks it came in; the meter is less than a cycle behind,
+        the windows two.
+        """
+        position, p_inst = self._flickermeter.feed(np.concatenate([np.empty(0), *self._unfelt]))
+        self._unfelt = []
+        position = np.concatenate([self._p_inst_position, position])
+        p_inst = np.concatenate([self._p_inst, p_inst])
+        ends = formed.end[0] + formed.end[1]
+        bounds = np.searchsorted(position, np.concatenate([[formed.start[0][0] + formed.start[1][0]], ends]))
+        times = self._times(np.floor(position).astype(np.int64), position % 1)
+        for row, (first, last) in enumerate(pairwise([0, *bounds[1:].tolist()])):
+            formed.values[row, _P_INST_MAX] = p_inst[max(first, int(bounds[row])) : last].max(initial=0.0)
+            if ended := self._severity.feed(times[first:last], p_inst[first:last]):
+                self._pst = ended[-1][1]
+            formed.values[row, _PST] = self._pst
+        self._p_inst_position, self._p_inst = position[bounds[-1] :], p_inst[bounds[-1] :]
 
     def _first_edge(self, formed: FormedWindows) -> int:
         """Return the start of the first window: the end of the one before, or where a new stretch begins."""
