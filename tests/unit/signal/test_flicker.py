@@ -40,7 +40,9 @@ def rectangular(per_minute: float, percent: float, seconds: float, rate: float) 
     return percent / 200 * np.where(changes % 2 < 1, 1.0, -1.0)
 
 
-@pytest.mark.parametrize(("per_minute", "column"), [(p, c) for p, row in RECTANGULAR.items() for c in range(4) if row[c]])
+@pytest.mark.parametrize(
+    ("per_minute", "column"), [(p, c) for p, row in RECTANGULAR.items() for c in range(4) if row[c]]
+)
 def test_pst_of_rectangular_changes_is_one_to_two_percent(per_minute: int, column: int) -> None:
     lamp, f_hz = SUPPLIES[column]
     rate, percent = 4800.0, RECTANGULAR[per_minute][column]

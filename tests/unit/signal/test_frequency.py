@@ -46,7 +46,8 @@ def test_noise_moves_the_window_frequency_by_little(nominal_hz: float, snr_db: f
 
 
 @pytest.mark.parametrize(
-    ("nominal_hz", "f_hz"), [(50, 42.5), (50, 46.0), (50, 50.0), (50, 57.5), (60, 51.0), (60, 60.0), (60, 64.3), (60, 69.0)]
+    ("nominal_hz", "f_hz"),
+    [(50, 42.5), (50, 46.0), (50, 50.0), (50, 57.5), (60, 51.0), (60, 60.0), (60, 64.3), (60, 69.0)],
 )
 def test_the_whole_range_of_class_a_is_measured(nominal_hz: float, f_hz: float) -> None:
     turn = 2 * np.pi * f_hz * np.arange(round(3 * RATE)) / RATE + 1
