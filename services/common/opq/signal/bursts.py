@@ -24,7 +24,7 @@ ONSET_SIGMAS = 2.6
 """Residual over the noise from which on a sample near the start belongs to the burst: one in a hundred of white noise."""
 STEP_CYCLES = 0.4
 """Shortest burst that may be a change of the fundamental [cycle]: a dip is at least half a cycle long (IEEE 1159)."""
-STEP_PART = 0.55
+STEP_PART = 0.45
 """Least part of a burst's energy at the fundamental's frequency that makes it a change of it; an oscillation from 300 Hz on has
 nothing there, and an impulse of 2.5 ms has less than half."""
 NEAR_PART = 0.75
@@ -41,10 +41,10 @@ class BurstLimits:
 
     least_v: float
     """Least peak [V]."""
-    peak_sigmas: float = 5.0
+    peak_sigmas: float = 4.7
     """Least peak, of the residual or of three samples of it together, over the noise."""
-    energy_sigmas2: float = 60.0
-    """Least energy over the noise's variance [sample]: a single sample of noise has not as much."""
+    energy_sigmas2: float = 45.0
+    """Least energy over the noise's variance [sample]; white noise has as much once a minute, so a single one needs more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +61,8 @@ class Burst:
         What was usual at the same time [V].
     sigma_v : float
         Noise [V].
+    energy_sigmas2 : float
+        Energy as found over the noise's variance [sample].
     """
 
     first: int
@@ -68,6 +70,7 @@ class Burst:
     residual_v: VoltArray
     background_v: VoltArray
     sigma_v: float
+    energy_sigmas2: float
 
     @property
     def peak_index(self) -> int:
@@ -178,11 +181,11 @@ def _bursts(
     energy = _moving_sum(np.square(residual), length)
     low = energy > length * max(END_SIGMAS * sigma, limits.least_v / 4) ** 2
     groups = _groups(low | high, high, round(JOINED_S * rate_hz))
-    least = limits.energy_sigmas2 * sigma**2
+    energies = [float(np.square(residual[max(first - length, 0) : last + length]).sum()) for first, last in groups]
     found = [
-        _burst(around, residual, first, last, sigma, rate_hz)
-        for first, last in groups
-        if np.square(residual[max(first - length, 0) : last + length]).sum() > least
+        _burst(around, residual, group, sigma, rate_hz, energy / sigma**2)
+        for group, energy in zip(groups, energies, strict=True)
+        if energy > limits.energy_sigmas2 * sigma**2
     ]
     return [burst for burst in found if _loud(burst.residual_v, limits, sigma)]
 
@@ -217,8 +220,11 @@ def _groups(inside: npt.NDArray[np.bool_], high: npt.NDArray[np.bool_], joined: 
     return groups
 
 
-def _burst(around: Surroundings, residual: VoltArray, first: int, last: int, sigma: float, rate_hz: float) -> Burst:
+def _burst(
+    around: Surroundings, residual: VoltArray, group: tuple[int, int], sigma: float, rate_hz: float, energy: float
+) -> Burst:
     """Place the edges of a group exactly and measure its residual against the background."""
+    first, last = group
     size = np.abs(residual[first:last])
     edge = max(ONSET_SIGMAS * sigma, size.max() / 20)
     loud = np.flatnonzero(size > edge)
@@ -230,7 +236,7 @@ def _burst(around: Surroundings, residual: VoltArray, first: int, last: int, sig
     background = around.background(begin, stop, sigma)
     measured = around.volts[begin - base : stop - base] - background
     skipped = base + first - begin
-    return Burst(base + first, base + last, measured[skipped:], background[skipped:], sigma)
+    return Burst(base + first, base + last, measured[skipped:], background[skipped:], sigma, energy)
 
 
 def _join_touching(bursts: list[Burst], joined: int) -> list[Burst]:
@@ -249,6 +255,7 @@ def _join_touching(bursts: list[Burst], joined: int) -> list[Burst]:
                 np.concatenate([before.residual_v[:take], np.zeros(gap), burst.residual_v]),
                 np.concatenate([before.background_v[:take], np.zeros(gap), burst.background_v]),
                 max(before.sigma_v, burst.sigma_v),
+                before.energy_sigmas2 + burst.energy_sigmas2,
             )
         else:
             result.append(burst)

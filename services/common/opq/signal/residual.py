@@ -18,14 +18,16 @@ from opq.signal.track import FundamentalTrack
 
 NEIGHBOURS = 5
 """Cycles on each side that the medians are taken of: robust to two that are disturbed themselves."""
-PEAK_SIGMAS = 4.4
-"""Peak of a half cycle's difference over its noise above which the half cycle is looked at: of white noise, one half cycle in
-a thousand, so that a look costs nothing."""
-ENERGY_SIGMAS = 6.0
+PEAK_SIGMAS = 4.2
+"""Peak of a half cycle's difference over its noise above which the half cycle is looked at: of white noise, three half cycles in
+a thousand, so that a look costs little."""
+ENERGY_SIGMAS = 4.0
 """The same for the energy of the half cycle, over the spread of white noise's energy."""
+LEAST_PART = 6.0
+"""Energy of the shortest burst that is looked for over the square of its peak [sample]: half a millisecond of ringing."""
 _MAD = 1.4826
 """From the median of absolute values to the standard deviation, for a normal distribution."""
-_THINNING = 15
+_THINNING = 17
 """Each how many samples the noise is taken of: the median of 800 is right to 5 %, and not in step with cycles of 200 or 240."""
 CHUNK_CELLS = 120
 """Half cycles that are compared with one period and noise: about a second, which fits the processor's cache."""
@@ -70,10 +72,19 @@ def screen(volts: VoltArray, track: FundamentalTrack, least_v: float) -> Screeni
         thinned = size[::_THINNING].copy()
         thinned.partition(len(thinned) // 2)
         sigma[first:last] = _MAD * thinned[len(thinned) // 2]
-    standing_out = (peak > np.maximum(least_v, PEAK_SIGMAS * sigma)) | (
-        energy > cell * np.square(sigma) * (1 + ENERGY_SIGMAS * np.sqrt(2 / cell)) + cell * (least_v / 4) ** 2
-    )
+    standing_out = peak > np.maximum(least_v, PEAK_SIGMAS * sigma)
+    standing_out |= _much(energy, sigma, cell, least_v)
+    both = _much(energy[1:] + energy[:-1], sigma[1:], 2 * cell, least_v)
+    standing_out[1:] |= both
+    standing_out[:-1] |= both
     return Screening(cell, sigma / np.sqrt(2), _regions(standing_out, cell, len(volts)))
+
+
+def _much(energy: VoltArray, sigma: VoltArray, length: int, least_v: float) -> npt.NDArray[np.bool_]:
+    """Return which energies of `length` samples are more than noise and than a burst of `least_v` has."""
+    noise = length * np.square(sigma)
+    result: npt.NDArray[np.bool_] = energy > noise * (1 + ENERGY_SIGMAS * np.sqrt(2 / length)) + LEAST_PART * least_v**2
+    return result
 
 
 def _difference(volts: VoltArray, track: FundamentalTrack, first: int, last: int) -> VoltArray:

@@ -16,10 +16,12 @@ class TransientLimits:
     """Sample rate below which nothing is said [Hz]: no oscillation of 300 to 900 Hz could be told from a pulse."""
     least_peak_pu: float = 8 / (120 * np.sqrt(2))
     """Least peak over the nominal peak: 8 V at 120 V, the limit the boxes trigger at."""
-    peak_sigmas: float = 5.0
+    peak_sigmas: float = 4.7
     """Least peak over the noise."""
-    energy_sigmas2: float = 60.0
+    energy_sigmas2: float = 90.0
     """Least energy over the variance of the noise [sample]."""
+    arc_energy_sigmas2: float = 45.0
+    """The same for a burst of an arc, of which it takes several [sample]."""
     oscillation_cycles: float = 0.5
     """Least periods before an oscillation is down to 1/e."""
     pulse_part: float = 0.8

@@ -85,7 +85,7 @@ class _Look:
         steady = suspect(self._volts, self._track, self._rate, self._nominal.cycles, self._sigma_v, 1.5 * notch_v)
         if not steady and not self._screening.regions:
             return []
-        limits = BurstLimits(self._least_v, self._limits.peak_sigmas, self._limits.energy_sigmas2)
+        limits = BurstLimits(self._least_v, self._limits.peak_sigmas, self._limits.arc_energy_sigmas2)
         bursts = find_bursts(self._volts, self._rate, self._track, self._screening, limits)
         if not steady and not bursts and len(self._screening.regions) == 0:
             return []
@@ -137,7 +137,7 @@ class _Look:
             if occupied >= self._limits.least_half_cycles and occupied >= self._limits.least_occupied * span:
                 arcs.append(members)
             else:
-                singles += members
+                singles += [burst for burst in members if burst.energy_sigmas2 > self._limits.energy_sigmas2]
         return arcs, singles
 
     def _singles(self, bursts: list[Burst]) -> list[Transient]:

@@ -12,6 +12,7 @@ from opq.testing.drafts import DURATION_S, RATE_HZ, Draft
 
 THD_UNDECIDED_PCT = (4.2, 5.6)
 """A record whose true distortion lies between these has no certain answer to "more than 5 %" and is not drawn [%]."""
+STEP_MARGIN_PCT = 0.6
 HIGHEST_ORDER = 50
 LEAST_WINDOWS = 3
 """Windows that distortion must last (`opq.standards.distortion`)."""
@@ -52,11 +53,21 @@ def distortion_is_certain(draft: Draft) -> bool:
     """
     runs = [_window_thd_pct(draft, quarter / 4) for quarter in range(4)]
     low, high = THD_UNDECIDED_PCT
-    if all(_longest_run(thd > high) >= LEAST_WINDOWS for thd in runs):
+    if any(not 0.9 < pu < 1.1 for _, _, pu, _ in draft.steps):
+        # A window that a dip only just touches is judged, and the step in it is distortion.
+        low -= STEP_MARGIN_PCT
+    if all(_longest_run(thd > high) >= LEAST_WINDOWS and _is_one(thd, low, high) for thd in runs):
         draft.expected.add(IncidentClass.EXCESSIVE_THD)
         return True
     none = all(_longest_run(thd > low) < LEAST_WINDOWS for thd in runs)
     return none and IncidentClass.EXCESSIVE_THD not in draft.expected
+
+
+def _is_one(thd: VoltArray, low: float, high: float) -> bool:
+    """Whether the windows from the first above the limit to the last all are, well above where a run ends."""
+    above = np.flatnonzero(thd > low)
+    inside = thd[above[0] : above[-1] + 1]
+    return bool((inside > (low + high) / 2).all() if len(above) < len(thd) else (inside > high).all())
 
 
 def _window_thd_pct(draft: Draft, offset: float) -> VoltArray:
