@@ -5,7 +5,7 @@ import pytest
 
 from opq.analysis import Analyzer
 from opq.model.boxes import Nominal
-from opq.model.incidents import Finding, IncidentClass
+from opq.model.incidents import DurationClass, Finding, IncidentClass
 from opq.standards.ieee1159 import duration_class
 from opq.testing.waves import Step, Wave
 
@@ -55,21 +55,28 @@ def test_two_hundred_random_disturbances_are_each_one_incident_of_the_right_clas
     for nominal_hz, f_hz, pu, cycles, phase in random_cases(11, 200):
         nominal = Nominal(230 if nominal_hz == 50 else 120, nominal_hz)
         duration_s = cycles / nominal_hz
-        wave = Wave(nominal, f_hz=f_hz, phase_deg=phase, steps=[Step(1.5, 1.5 + duration_s, pu)], noise_v=0.0002 * nominal.u_din_v)
+        wave = Wave(
+            nominal,
+            f_hz=f_hz,
+            phase_deg=phase,
+            steps=[Step(1.5, 1.5 + duration_s, pu)],
+            noise_v=0.0002 * nominal.u_din_v,
+        )
         case = f"{nominal_hz:g} Hz, {f_hz:.3f} Hz, {pu:.3f} pu, {cycles:.2f} cycles, {phase:.0f} degrees"
         found = analyse(wave, duration_s + 3)
         assert len(found) == 1, f"{case}: {[(each.incident_class, each.duration_ns) for each in found]}"
         (incident,) = found
-        kind = expected_class(pu, duration_s) if cycles >= 2 or pu > 0.1 else incident.incident_class
-        assert incident.incident_class is kind, case
-        length_s = incident.evidence["interruption_to_s"] - incident.evidence["interruption_from_s"] if pu < 0.1 and kind is IncidentClass.VOLTAGE_INTERRUPTION and "interruption_to_s" in incident.evidence else incident.duration_ns / 1e9
-        assert length_s == pytest.approx(duration_s, abs=1 / nominal_hz), case
-        assert incident.duration_ns / 1e9 == pytest.approx(duration_s, abs=1 / nominal_hz), case
-        if cycles >= 2:
-            assert incident.extreme_pu == pytest.approx(pu, abs=0.002), case
-            wanted = duration_class(duration_s, nominal_hz)
-            if kind is not IncidentClass.VOLTAGE_INTERRUPTION:
-                assert incident.duration_class is wanted, case
+        assert incident.duration_ns / 1e9 == pytest.approx(duration_s, abs=0.3 / nominal_hz), case
+        if cycles < 2:
+            continue
+        assert incident.incident_class is expected_class(pu, duration_s), case
+        assert incident.extreme_pu == pytest.approx(pu, abs=0.002), case
+        wanted = duration_class(duration_s, nominal_hz)
+        if pu < 0.1:
+            length_s = incident.evidence["interruption_to_s"] - incident.evidence["interruption_from_s"]
+            assert length_s == pytest.approx(duration_s, abs=0.3 / nominal_hz), case
+            wanted = DurationClass.MOMENTARY if wanted is DurationClass.INSTANTANEOUS else wanted
+        assert incident.duration_class is wanted, case
 
 
 @pytest.mark.parametrize(("nominal_hz", "pu"), [(50, 0.0), (60, 0.05), (60, 0.5), (50, 0.85), (50, 1.15)])
@@ -79,7 +86,7 @@ def test_long_disturbances_cross_many_pieces_and_stay_one(nominal_hz: float, pu:
     wave = Wave(nominal, f_hz=nominal_hz + 0.02, phase_deg=100, steps=[Step(15, 15 + duration_s, pu)], noise_v=0.02)
     (incident,) = analyse(wave, duration_s + 30)
     assert incident.incident_class is expected_class(pu, duration_s)
-    assert incident.duration_ns / 1e9 == pytest.approx(duration_s, abs=1 / nominal_hz)
+    assert incident.duration_ns / 1e9 == pytest.approx(duration_s, abs=0.3 / nominal_hz)
     assert incident.extreme_pu == pytest.approx(pu, abs=0.002)
     assert not incident.open_start
     assert not incident.open_end

@@ -5,9 +5,9 @@ import pytest
 
 from opq.model.boxes import Nominal
 from opq.model.incidents import DurationClass, IncidentClass
-from opq.signal.segments import HalfCycleSeries
+from opq.signal.segments import HalfCycleSeries, half_cycle_series
 from opq.standards.ieee1159 import Category, Direction, Disturbance, categorize, find_disturbances, join
-from opq.testing.waves import START_UNIX_NS
+from opq.testing.waves import START_UNIX_NS, Step, Wave
 
 INSTANTANEOUS, MOMENTARY, TEMPORARY, SUSTAINED = DurationClass
 SAG, SWELL, INTERRUPTION = (
@@ -84,8 +84,22 @@ def test_a_deep_interruption_is_one_disturbance() -> None:
     assert len(found) == 1
     assert categorize(found[0], US).incident_class is INTERRUPTION
     assert found[0].extreme_pu == 0.02
-    assert found[0].duration_s == pytest.approx(24 / 120, abs=1e-6)
-    assert found[0].interruption_s == pytest.approx(20 / 120, abs=1e-6)
+    # Two steps whose mean squares are half way 22.2 half cycles apart.
+    assert found[0].duration_s == pytest.approx(22.2 / 120, abs=0.0005)
+    assert found[0].interruption_s == pytest.approx(22.2 / 120, abs=0.0005)
+
+
+@pytest.mark.parametrize("pu", [0.0, 0.05, 0.4, 0.8, 1.3])
+@pytest.mark.parametrize("cycles", [1.3, 2.0, 7.4, 40.0])
+@pytest.mark.parametrize("phase_deg", [0, 50, 130])
+def test_a_step_is_timed_to_a_quarter_cycle(pu: float, cycles: float, phase_deg: float) -> None:
+    wave = Wave(US, f_hz=60.04, phase_deg=phase_deg, steps=[Step(0.5, 0.5 + cycles / 60, pu)], noise_v=0.02)
+    segment = wave.segment(2)
+    (found,) = find_disturbances(half_cycle_series(segment, US), US)
+    assert (found.start_unix_ns - segment.start_unix_ns) / 1e9 == pytest.approx(0.5, abs=0.15 / 60)
+    assert found.duration_s == pytest.approx(cycles / 60, abs=0.25 / 60)
+    if found.interruption_unix_ns:
+        assert found.interruption_s == pytest.approx(cycles / 60, abs=0.25 / 60)
 
 
 def test_a_short_interruption_in_a_long_sag_is_a_momentary_interruption() -> None:

@@ -28,6 +28,9 @@ class."""
 _DECIMALS = 9
 """Per-unit values are rounded to this many places, so that a value on a limit is on it."""
 
+_RAMP = 3
+"""Half cycles before and after a threshold is passed in which a step shows whole."""
+
 SWELL_HIGHEST_PU = {
     DurationClass.INSTANTANEOUS: 1.8,
     DurationClass.MOMENTARY: 1.4,
@@ -193,19 +196,44 @@ def _low(series: HalfCycleSeries, u_pu: VoltArray, run: slice, limits: Threshold
     if not dead:
         return whole
     first, last = run.start + dead[0].start, run.start + dead[-1].stop - 1
-    return replace(whole, interruption_unix_ns=(int(series.start_unix_ns[first]), int(series.end_unix_ns[last])))
+    begin = max(whole.start_unix_ns, _step_unix_ns(series, u_pu, first, 1))
+    end = min(whole.end_unix_ns, _step_unix_ns(series, u_pu, last, -1))
+    return replace(whole, interruption_unix_ns=(begin, max(begin, end)))
 
 
 def _disturbance(series: HalfCycleSeries, u_pu: VoltArray, run: slice, direction: Direction) -> Disturbance:
     """Make the disturbance of a run of values."""
     extreme = run.start + int(u_pu[run].argmin() if direction is Direction.LOW else u_pu[run].argmax())
+    start_unix_ns = _step_unix_ns(series, u_pu, run.start, 1)
     return Disturbance(
         direction=direction,
-        start_unix_ns=int(series.start_unix_ns[run.start]),
-        end_unix_ns=int(series.end_unix_ns[run.stop - 1]),
+        start_unix_ns=start_unix_ns,
+        end_unix_ns=max(start_unix_ns + 1, _step_unix_ns(series, u_pu, run.stop - 1, -1)),
         extreme_pu=float(u_pu[extreme]),
         extreme_unix_ns=int((series.start_unix_ns[extreme] + series.end_unix_ns[extreme]) // 2),
         interruption_unix_ns=None,
         open_start=run.start == 0,
         open_end=run.stop == len(u_pu),
     )
+
+
+def _step_unix_ns(series: HalfCycleSeries, u_pu: VoltArray, edge: int, inward: int) -> int:
+    """Return when the voltage stepped, at the first (`inward` 1) or last (-1) value of a run [ns since the epoch].
+
+    The mean square over a cycle takes a cycle to follow a step, and is half way when its middle is at the step. Where the
+    threshold is passed depends on the depth, by up to half a cycle; the half way does not.
+    """
+    cell = int(series.start_unix_ns[edge] if inward > 0 else series.end_unix_ns[edge])
+    rows = edge + inward * np.arange(-_RAMP, _RAMP)
+    if rows.min() < 0 or rows.max() >= len(u_pu):
+        return cell
+    square = np.square(u_pu[rows])
+    outside, inside = square[0], square[_RAMP:][np.abs(square[_RAMP:] - square[0]).argmax()]
+    share = (square - outside) / (inside - outside) if inside != outside else np.zeros(len(rows))
+    passed = np.flatnonzero((share[:-1] < 0.5) & (share[1:] >= 0.5))
+    if not len(passed):
+        return cell
+    at = int(passed[0])
+    middle = (series.start_unix_ns[rows[at : at + 2]] + series.end_unix_ns[rows[at : at + 2]]) // 2
+    place = (0.5 - share[at]) / (share[at + 1] - share[at])
+    return int(middle[0]) + round(float(place) * int(middle[1] - middle[0]))
