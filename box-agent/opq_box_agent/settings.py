@@ -23,7 +23,7 @@ class BoxSettings(ServiceSettings):
     spool_max_mb: int = Field(512, ge=1, description="space for frames that wait for the network [MB]")
     scenario: Path | None = Field(None, description="synthetic: scenario file; without one a quiet supply")
     input: Path | None = Field(None, description="replay: the recording; opqbox: the device or FIFO")
-    format: str = Field("auto", description="replay: auto, raw16, wav, csv or comtrade")
+    format: str = Field("auto", description="replay: auto, comtrade, pqdif, pqds, csv, parquet, wav, flac or raw16")
     channel: str = Field("", description="replay: name of the channel; empty: the first voltage")
     speed: float = Field(1.0, gt=0, description="replay: times real time")
     sample_rate_hz: float | None = Field(

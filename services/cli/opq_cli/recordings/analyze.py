@@ -2,13 +2,14 @@
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import typer
 
 from opq.analysis.document import Document, RecordingEntry, Skipped, recording_entry
+from opq.errors import Unavailable
 from opq_cli.output import print_json
 from opq_cli.recordings.run import AnalysedChannel, Options, Outcome, analyse_paths
 from opq_cli.recordings.text import incident_rows, print_document, print_skipped
@@ -18,12 +19,10 @@ def analyze_recordings(
     paths: Sequence[Path], options: Options, *, as_json: bool, as_csv: bool, html: Path | None
 ) -> bool:
     """Analyse recordings and say what they show; return whether anything could be analysed."""
+    write_report = _report_writer() if html is not None else None
     outcome = analyse_paths(paths, options)
     document = make_document(outcome)
-    if html is not None:
-        # Only here: Plotly and Jinja belong to the report.
-        from opq_cli.recordings.report import write_report
-
+    if html is not None and write_report is not None:
         write_report(html, outcome, document)
     if as_json:
         print_json(document.model_dump(mode="json", by_alias=True))
@@ -35,6 +34,15 @@ def analyze_recordings(
             typer.echo(f"\nreport: {html}")
     print_skipped(document)
     return bool(outcome.channels)
+
+
+def _report_writer() -> Callable[[Path, Outcome, Document], None]:
+    """Return what writes reports; what it needs may not be installed, and then nothing is analysed in vain."""
+    try:
+        from opq_cli.recordings.report import write_report
+    except ImportError as error:
+        raise Unavailable(f"--html needs {error.name}, which is not installed: pip install 'opq[analyze]'") from error
+    return write_report
 
 
 def make_document(outcome: Outcome) -> Document:

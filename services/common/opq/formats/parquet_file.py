@@ -28,7 +28,7 @@ def _pyarrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise Unavailable("Parquet needs pyarrow, which is not installed: pip install 'opq[parquet]'") from error
+        raise Unavailable("Parquet needs pyarrow, which is not installed: pip install 'opq[analyze]'") from error
     return pyarrow
 
 

@@ -36,7 +36,7 @@ def _soundfile() -> Any:
     try:
         import soundfile
     except (ImportError, OSError) as error:
-        raise Unavailable("WAV and FLAC need soundfile, which is not installed: pip install 'opq[box]'") from error
+        raise Unavailable("WAV and FLAC need soundfile, which is not installed: pip install 'opq[analyze]'") from error
     return soundfile
 
 
