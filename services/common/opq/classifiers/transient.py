@@ -30,10 +30,12 @@ class TransientClassifier(Classifier[Transient]):
         return transients.find_transients(record.segment, record.nominal, self._limits)
 
     def same_kind(self, earlier: Transient, later: Transient) -> bool:
-        """Lasting ones of one class are one; single ones only if two records show the same."""
+        """Lasting ones of one class are one; single ones if two records show the same, or one is cut by the end of a record."""
         if earlier.incident_class is not later.incident_class:
             return False
-        return earlier.incident_class not in _SINGLE or abs(earlier.start_unix_ns - later.start_unix_ns) < NS // 1000
+        if earlier.incident_class not in _SINGLE or (earlier.open_end and later.open_start):
+            return True
+        return abs(earlier.start_unix_ns - later.start_unix_ns) < NS // 1000
 
     def join(self, earlier: Transient, later: Transient) -> Transient:
         """Join two parts."""
