@@ -1,7 +1,7 @@
 """The measurement core side by side with pqopen-lib: errors and CPU time of the same quantities, in one run.
 
-Run ``pip install pqopen-lib && python benchmarks/against_pqopen.py``. Each row is the largest error over the cases named; a row of
-ours that is worse is marked. Signals are seeded; both get the same samples in blocks of 0.2 s (pqopen-lib) and 10 s (ours).
+Run ``pip install pqopen-lib && python benchmarks/against_pqopen.py``. Each row is the largest error over the cases named; a row
+of ours that is worse is marked. Signals are seeded; both get the same samples in blocks of 0.2 s (pqopen-lib) and 10 s (ours).
 """
 
 import logging
@@ -70,6 +70,7 @@ class Theirs:
         self._system, self._samples = system, channel.sample_count
 
     def column(self, name: str, rows: int = 2) -> np.ndarray:
+        """Return a channel without its first rows and its last."""
         values = np.asarray(self._system.output_channels[name].read_data_by_acq_sidx(0, self._samples)[0])
         return values[rows:-1] if len(values) > rows + 1 else values
 
