@@ -20,6 +20,7 @@ from opq.classifiers import (
     VoltageClassifier,
     join_parts,
 )
+from opq.classifiers.base import PartLike
 from opq.clock import NS
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
@@ -38,6 +39,8 @@ MOST_SLICES = 60
 """Waveforms kept for pictures: those of the first incidents. A storm has thousands, and nobody looks at all of them."""
 _SLICE_BEFORE_S = 0.1
 _SLICE_MOST_S = 1.0
+_TWIN_NS = 20_000_000
+"""Two pieces may time the beginning of the same thing so differently: about a cycle [ns]."""
 RECORDING = BoxId("recording")
 """Stands for the box in the findings of a recording."""
 
@@ -131,11 +134,12 @@ class Analyzer:
         waiting = np.concatenate([np.empty(0), *self._waiting])
         if len(waiting):
             self._measure(waiting)
-        self._take(self._meter.finish())
+        rest_measured = self._meter.finish()
+        self._take(rest_measured)
         if (rest := self._former.rest()) is not None and not any(map(len, self._windows)):
             self._windows.append(self._stamped(rest))
         self._slots.append(self._frequency.finish(self._fed))
-        for piece in [*self._pieces.feed(np.empty(0), None), *self._pieces.finish()]:
+        for piece in [*self._pieces.feed(np.empty(0), rest_measured.half_cycles), *self._pieces.finish()]:
             self._classify(piece)
         for aggregator, intervals in zip(self._aggregators[:2], self._intervals[:2], strict=True):
             last = aggregator.finish()
@@ -207,16 +211,32 @@ class Analyzer:
             self._intervals[2].extend(self._aggregators[2].feed(interval))
 
     def _classify(self, piece: Piece) -> None:
-        """Run the classifiers on a piece and join what the piece before began."""
+        """Run the classifiers on a piece and join what the piece before began.
+
+        Two pieces overlap, and both may show what lies at their cut: what the later one shows from its beginning takes the
+        place of what the earlier one knew, what it shows without its beginning goes on with it.
+        """
+        early_unix_ns = piece.from_unix_ns - _TWIN_NS
         for found in self._found:
-            lasting = [part for part in found.parts if part.open_end]
-            settled = [part for part in found.parts if not part.open_end]
+            near = [part for part in found.parts if part.open_end or part.end_unix_ns > early_unix_ns]
+            settled = [part for part in found.parts if not (part.open_end or part.end_unix_ns > early_unix_ns)]
+            fresh = []
             for part in found.classifier.find(piece.record):
-                begins = piece.from_unix_ns <= part.start_unix_ns < piece.to_unix_ns
-                if begins or (part.open_start and part.start_unix_ns < piece.to_unix_ns):
-                    lasting.append(part)
-                    self._keep_slice(piece, part)
-            found.parts = settled + join_parts([], lasting, found.classifier)
+                if part.start_unix_ns >= piece.to_unix_ns:
+                    continue
+                same = [each for each in near if found.classifier.same_kind(each, part)]
+                twins = [each for each in same if _touch(each, part)]
+                if (
+                    part.start_unix_ns < early_unix_ns
+                    and not twins
+                    and not (part.open_start and any(each.open_end for each in same))
+                ):
+                    continue
+                if not part.open_start:
+                    near = [each for each in near if all(each is not twin for twin in twins)]
+                fresh.append(part)
+                self._keep_slice(piece, part)
+            found.parts = settled + join_parts(near, fresh, found.classifier)
 
     def _keep_slice(self, piece: Piece, part: Any) -> None:
         """Keep the waveform around the beginning of an incident."""
@@ -302,6 +322,10 @@ class Analyzer:
 
     def _times(self, position: VoltArray) -> np.ndarray[Any, np.dtype[np.int64]]:
         return self._start_unix_ns + np.rint(position * (NS / self._sample_rate_hz)).astype(np.int64)
+
+
+def _touch(one: PartLike, other: PartLike) -> bool:
+    return one.start_unix_ns < other.end_unix_ns + _TWIN_NS and other.start_unix_ns < one.end_unix_ns + _TWIN_NS
 
 
 def _joined(rows: list[Intervals]) -> Intervals:
