@@ -174,7 +174,7 @@ def _bursts(
     around: Surroundings, residual: VoltArray, rate_hz: float, sigma_v: float, limits: BurstLimits
 ) -> list[Burst]:
     sigma = max(sigma_v, limits.least_v / 50)
-    high = _standing_out(residual, max(limits.least_v, limits.peak_sigmas * sigma), limits.peak_sigmas * sigma)
+    high = _standing_out(residual, limits.least_v, limits.peak_sigmas * sigma)
     if not high.any():
         return []
     length = max(3, round(SMOOTHED_S * rate_hz))
@@ -192,16 +192,14 @@ def _bursts(
 
 def _loud(measured: VoltArray, limits: BurstLimits, sigma: float) -> bool:
     """Say whether a burst stands out also as measured, where the background is not the nearer of two."""
-    three = float(np.abs(_moving_sum(measured, 3)).max()) / np.sqrt(3)
-    peak = float(np.abs(measured).max())
-    return bool(max(peak, three) > MEASURED_PART * max(limits.peak_sigmas * sigma, limits.least_v))
+    return bool(_standing_out(measured, limits.least_v, MEASURED_PART * limits.peak_sigmas * sigma).any())
 
 
-def _standing_out(residual: VoltArray, least_v: float, least_three_v: float) -> npt.NDArray[np.bool_]:
-    """Return where a sample, or it and both neighbours together, stand out."""
-    three = np.abs(_moving_sum(residual, 3)) / np.sqrt(3)
+def _standing_out(residual: VoltArray, least_v: float, noise_v: float) -> npt.NDArray[np.bool_]:
+    """Return where samples are above a limit and, alone or with both neighbours together, above the noise."""
     size = np.abs(residual)
-    result: npt.NDArray[np.bool_] = (size > least_v) | ((three > least_three_v) & (three > least_v))
+    three = np.abs(_moving_sum(residual, 3)) / np.sqrt(3)
+    result: npt.NDArray[np.bool_] = (size > least_v) & (np.maximum(size, three) > noise_v)
     return result
 
 

@@ -22,9 +22,9 @@ LONGEST_GAP = 1
 """Half cycles between two of them: a disturbance of only the rising crossings leaves one out."""
 NEAR = 0.12
 """Part of a cycle on each side of a crossing that counts as near it."""
-LOW_ORDER = 13
-"""Highest harmonic of what a run without cycles beside it is compared with: strong harmonics can make a wave cross zero more
-often too, and are no transient."""
+FITTED_ORDER = 31
+"""Highest harmonic that counts as such: strong ones can make a wave cross zero more often, and are no transient. What crosses zero
+alike in most of a record can not be told from them."""
 OUTSIDE = 6
 """Cycles on each side that a run is compared with."""
 
@@ -94,7 +94,7 @@ def _count(
 def _usual_count(rows: CycleRows) -> tuple[int, int]:
     """Return how often the harmonics of the usual cycle cross zero near the rising and the falling crossing."""
     cycle = usual_cycle(rows.volts)
-    smooth = np.roll(cycle - without(cycle, harmonic_basis(rows.points, LOW_ORDER)), rows.points // 4) > 0
+    smooth = np.roll(cycle - without(cycle, harmonic_basis(rows.points, FITTED_ORDER)), rows.points // 4) > 0
     turns = smooth[1:] != smooth[:-1]
     half = rows.points // 2
     return max(int(turns[:half].sum()), 1), max(int(turns[half:].sum()), 1)
@@ -114,7 +114,7 @@ def _compare(rows: CycleRows, first: float, last: float, sigma_v: float) -> tupl
         usual = usual_cycle(outer) * (_fundamental(usual_cycle(inner)) / max(_fundamental(usual_cycle(outer)), 1e-9))
     else:
         usual = usual_cycle(inner)
-        usual = usual - without(usual, harmonic_basis(rows.points, LOW_ORDER))
+        usual = usual - without(usual, harmonic_basis(rows.points, FITTED_ORDER))
     place = np.arange(rows.points) / rows.points
     near = np.abs((place + NEAR) % 0.5 - NEAR) < NEAR
     away = (inner - usual)[:, near]

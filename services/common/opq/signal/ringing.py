@@ -66,25 +66,48 @@ def fit_ringing(residual: VoltArray, rate_hz: float, sigma_v: float) -> Ringing:
     f_hz, damping, model = _refine(residual, time, float(grid_f[best]), float(grid_a[best]), rate_hz)
     total = float(residual @ residual)
     rest = float(np.square(residual - model).sum())
-    usable = max(total - len(residual) * sigma_v**2, 0.05 * total, np.finfo(float).tiny)
-    return Ringing(f_hz, 1 / damping, float(np.abs(model).max()), (total - rest) / usable, model)
+    explained = (total - rest) / _without_noise(residual, sigma_v)
+    return Ringing(f_hz, 1 / damping, float(np.abs(model).max()), explained, model)
 
 
-def pulse_energy(residual: VoltArray, rate_hz: float, sigma_v: float) -> float:
-    """Return which part of the residual's energy, without the noise's, the best unipolar double exponential has."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pulse:
+    """A unipolar double exponential fitted to a residual.
+
+    Attributes
+    ----------
+    explained : float
+        Part of the residual's energy, without the noise's, that the fit has; 0 to about 1.
+    model_v : (n,) float64
+        The fit [V].
+    """
+
+    explained: float
+    model_v: VoltArray
+
+
+def fit_pulse(residual: VoltArray, rate_hz: float, sigma_v: float) -> Pulse:
+    """Fit ``a (exp(-t/decay) - exp(-t/rise))`` to (n,) samples [V], the best of some rises, decays and beginnings."""
     rise, decay = (grid.ravel() for grid in np.meshgrid(_RISES_S, _PULSE_DECAYS_S))
     usable = decay > 1.2 * rise
     rise, decay = rise[usable, None], decay[usable, None]
-    total = float(residual @ residual)
-    best = 0.0
+    best, model = -1.0, np.zeros(len(residual))
     for early in range(-_EARLY, _EARLY + 1):
-        time = (np.arange(len(residual)) + early + 0.5) / rate_hz
-        after = np.maximum(time, 0)
+        after = np.maximum((np.arange(len(residual)) + early + 0.5) / rate_hz, 0)
         shapes = np.exp(-after / decay) - np.exp(-after / rise)
-        norms = np.einsum("ij,ij->i", shapes, shapes)
-        energy = np.square(shapes @ residual) / np.maximum(norms, np.finfo(float).tiny)
-        best = max(best, float(energy.max()))
-    return best / max(total - len(residual) * sigma_v**2, 0.05 * total, np.finfo(float).tiny)
+        norms = np.maximum(np.einsum("ij,ij->i", shapes, shapes), np.finfo(float).tiny)
+        products = shapes @ residual
+        energy = np.square(products) / norms
+        number = int(np.argmax(energy))
+        if energy[number] > best:
+            best, model = float(energy[number]), shapes[number] * (products[number] / norms[number])
+    return Pulse(best / _without_noise(residual, sigma_v), model)
+
+
+def _without_noise(residual: VoltArray, sigma_v: float) -> float:
+    """Return the energy of a residual without that of the noise, and no less than a twentieth of it [V^2 sample]."""
+    total = float(residual @ residual)
+    return max(total - len(residual) * sigma_v**2, 0.05 * total, float(np.finfo(float).tiny))
 
 
 def _spectral_peak(residual: VoltArray, rate_hz: float) -> float:

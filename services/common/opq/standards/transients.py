@@ -27,7 +27,7 @@ from opq.signal.bursts import Burst, BurstLimits, find_bursts
 from opq.signal.crossings import CrossingRun, find_crossing_runs
 from opq.signal.notches import Notches, find_notches, suspect
 from opq.signal.residual import NEIGHBOURS, Screening, screen
-from opq.signal.ringing import Ringing, fit_ringing, pulse_energy
+from opq.signal.ringing import Ringing, fit_pulse, fit_ringing
 from opq.signal.rows import CycleRows, cycle_rows
 from opq.signal.track import FundamentalTrack, track_fundamental
 from opq.standards.transient_parts import Transient, TransientLimits, join
@@ -47,6 +47,10 @@ TAIL = 6.0
 """Decay time constants in which a second burst that the oscillation's envelope explains is its tail."""
 SLICE_S = 0.01
 """Length of the waveform kept on each side of the peak [s]: a cycle in all."""
+FITS = 0.85
+"""Part of the energy a fit explains from which on the peak is taken from it."""
+NOISY = 0.02
+"""Noise over the peak from which on that is better than the highest sample."""
 CAPACITOR_SWITCHING = "capacitor switching"
 
 
@@ -163,7 +167,7 @@ class _Look:
     def _oscillates(self, burst: Burst, ringing: Ringing) -> bool:
         if ringing.cycles < self._limits.oscillation_cycles or ringing.explained < 0.4:
             return False
-        return pulse_energy(burst.residual_v, self._rate, burst.sigma_v) < self._limits.pulse_part
+        return fit_pulse(burst.residual_v, self._rate, burst.sigma_v).explained < self._limits.pulse_part
 
     def _base(self, kind: IncidentClass, first: float, last: float, peak_v: float, peak_at: float) -> Transient:
         """Make a transient from places [sample] and its peak [V]."""
@@ -188,8 +192,13 @@ class _Look:
 
     def _of_impulse(self, burst: Burst) -> Transient:
         rise, decay = _rise_and_decay(burst)
+        pulse = fit_pulse(burst.residual_v, self._rate, burst.sigma_v)
+        peak_v = burst.peak_v
+        if pulse.explained > FITS and burst.sigma_v > NOISY * abs(peak_v):
+            # The highest of several samples near the top has the highest noise of them.
+            peak_v = float(pulse.model_v[int(np.argmax(np.abs(pulse.model_v)))])
         base = self._base(
-            IncidentClass.IMPULSIVE_TRANSIENT, burst.first, burst.last, burst.peak_v, burst.first + burst.peak_index
+            IncidentClass.IMPULSIVE_TRANSIENT, burst.first, burst.last, peak_v, burst.first + burst.peak_index
         )
         return replace(base, rise_s=rise / self._rate, decay_s=decay / self._rate, energy_v2s=self._energy(burst))
 
