@@ -23,8 +23,8 @@ LONGEST_GAP = 1
 NEAR = 0.12
 """Part of a cycle on each side of a crossing that counts as near it."""
 FITTED_ORDER = 31
-"""Highest harmonic that counts as such: strong ones can make a wave cross zero more often, and are no transient. What crosses zero
-alike in most of a record can not be told from them."""
+"""Highest harmonic that counts as such: strong ones can make a wave cross zero more often, and are no transient. What crosses
+zero alike in most of a record can not be told from them."""
 OUTSIDE = 6
 """Cycles on each side that a run is compared with."""
 
