@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from opq.analysis.document import Document, RecordingEntry, Skipped, recording_entry
-from opq.errors import Unavailable
+from opq.errors import InvalidInput, Unavailable
 from opq_cli.output import print_json
 from opq_cli.recordings.run import AnalysedChannel, Options, Outcome, analyse_paths
 from opq_cli.recordings.text import incident_rows, print_document, print_skipped
@@ -20,6 +20,10 @@ def analyze_recordings(
 ) -> bool:
     """Analyse recordings and say what they show; return whether anything could be analysed."""
     write_report = _report_writer() if html is not None else None
+    if as_json and as_csv:
+        raise InvalidInput("--json and --csv: choose one")
+    if html is not None and not html.absolute().parent.is_dir():
+        raise InvalidInput(f"--html: {html.absolute().parent} is no folder")
     outcome = analyse_paths(paths, options)
     document = make_document(outcome)
     if html is not None and write_report is not None:
@@ -43,6 +47,11 @@ def _report_writer() -> Callable[[Path, Outcome, Document], None]:
     except ImportError as error:
         raise Unavailable(f"--html needs {error.name}, which is not installed: pip install 'opq[analyze]'") from error
     return write_report
+
+
+def print_schema() -> None:
+    """Print the JSON schema of what ``--json`` prints."""
+    print_json(Document.model_json_schema(by_alias=True))
 
 
 def make_document(outcome: Outcome) -> Document:

@@ -1,5 +1,6 @@
 """Reads recordings in pieces and analyses their voltage channels, with a progress bar on a terminal."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from opq.analysis import Analysis, Analyzer, find_nominal
 from opq.analysis.nominal import USUAL_V
-from opq.analysis.phases import ThreePhases, three_phases
+from opq.analysis.phases import PhaseUnbalance, ThreePhases, three_phases
 from opq.classifiers import EnvelopeClassifier
 from opq.errors import InvalidInput
 from opq.formats import RecordingFile, StoredRecording, open_recordings
@@ -29,7 +30,9 @@ _FIRST_SAMPLES = 4_000_000
 _PROGRESS_SAMPLES = 2_000_000
 """Shorter recordings show no progress: they are done before anybody looks."""
 _CLIPPED_RUN = 3
-"""So many equal samples in a row at the greatest value are a converter at its end."""
+"""So many equal samples in a row at the greatest value may be a converter at its end."""
+_CLIPPED_STEPS = 8.0
+"""They are if a sine would have risen by more than so many steps of the converter between them: few steps make flat tops, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class AnalysedChannel:
     analysis: Analysis
     notes: list[str]
     clipped_samples: int
-    unbalance: dict[str, VoltArray] | None = None
+    unbalance: PhaseUnbalance | None = None
     """Of three phases sampled together, with each of them."""
 
 
@@ -77,12 +80,24 @@ def analyse_paths(paths: Sequence[Path], options: Options) -> Outcome:
     with threadpool_limits(1), _progress() as progress:
         for path in paths:
             try:
+                if path.is_dir():
+                    raise InvalidInput("is a folder, expected a file with a recording")
                 with open_recordings(path, options.form, options.sample_rate_hz) as file:
                     for recording in _with_voltage(file, options):
                         _analyse_recording(file, recording, options, outcome, progress)
             except InvalidInput as error:
-                outcome.skipped.append((str(path), None, str(error).removeprefix(f"{path}: ")))
+                outcome.skipped.append((printable(path), None, _reason(error, str(path))))
     return outcome
+
+
+def printable(name: object) -> str:
+    """Return a name of the file system as text that any output can hold; what is not UTF-8 in it is replaced."""
+    return os.fsencode(str(name)).decode("utf-8", "replace")
+
+
+def _reason(error: InvalidInput, source: str) -> str:
+    """Return what an error says, without the name that stands before it anyway."""
+    return printable(str(error).removeprefix(source).removeprefix(":").strip())
 
 
 def _with_voltage(file: RecordingFile, options: Options) -> list[StoredRecording]:
@@ -99,7 +114,7 @@ def _analyse_recording(
     try:
         numbers = _voltages(recording, options.channel)
     except InvalidInput as error:
-        outcome.skipped.append((recording.source, None, str(error).removeprefix(f"{recording.source}: ")))
+        outcome.skipped.append((printable(recording.source), None, _reason(error, recording.source)))
         return
     task = None
     if recording.samples * len(numbers) > _PROGRESS_SAMPLES:
@@ -150,9 +165,12 @@ class _Run:
         """Add what was found to the outcome."""
         if self._first is not None:
             self._begin()
-        unbalance = None if self._phases is None else self._phases.result()
         for row, reason in self._failed.items():
-            outcome.skipped.append((self._recording.source, self._info(row).name, reason))
+            outcome.skipped.append((printable(self._recording.source), self._info(row).name, reason))
+        analyses = {channel.row: channel.analyzer.finish() for channel in self._channels}
+        unbalance = None
+        if self._phases is not None:
+            unbalance = self._phases.result([analyses[row] for row in self._phases.rows])
         for channel in self._channels:
             info = self._info(channel.row)
             said = [*notes, *self._calibration(info.unit)]
@@ -161,9 +179,9 @@ class _Run:
             in_phases = self._phases is not None and channel.row in self._phases.rows
             outcome.channels.append(
                 AnalysedChannel(
-                    self._recording.source,
+                    printable(self._recording.source),
                     info.name,
-                    channel.analyzer.finish(),
+                    analyses[channel.row],
                     said,
                     channel.clipped.count,
                     unbalance if in_phases else None,
@@ -184,7 +202,7 @@ class _Run:
         nominals = {channel.row: channel.analyzer.nominal for channel in self._channels}
         rows = three_phases([(row, self._info(row).name, self._info(row).phase) for row in nominals])
         if rows is not None and len({nominals[row].u_din_v for row in rows}) == 1:
-            self._phases = ThreePhases(rows, rate, nominals[rows[0]])
+            self._phases = ThreePhases(rows, rate, nominals[rows[0]], self._recording.start_unix_ns or 0)
         self._measure(first)
 
     def _measure(self, block: VoltArray) -> None:
@@ -213,7 +231,7 @@ class _Channel:
 
     def __init__(self, row: int, recording: StoredRecording, nominal: Nominal, options: Options) -> None:
         self.row = row
-        self.clipped = ClippingMeter()
+        self.clipped = ClippingMeter(recording.sample_rate_hz / nominal.f_hz)
         self.analyzer = Analyzer(
             recording.sample_rate_hz,
             nominal,
@@ -230,10 +248,17 @@ class _Channel:
 
 
 class ClippingMeter:
-    """Counts samples that stand still at the greatest or least value of a recording, as a converter at its end makes them."""
+    """Counts samples that stand still at the greatest or least value of a recording, as a converter at its end makes them.
 
-    def __init__(self) -> None:
-        self._extremes = [-np.inf, -np.inf]
+    Parameters
+    ----------
+    cycle : float
+        Length of a cycle [sample].
+    """
+
+    def __init__(self, cycle: float) -> None:
+        self._radians = 2 * np.pi / cycle
+        self._extremes = [0.0, 0.0]
         self._counts = [0, 0]
 
     @property
@@ -246,14 +271,23 @@ class ClippingMeter:
         if not len(volts):
             return
         for side, values in enumerate((volts, -volts)):
-            highest = float(values.max())
-            if highest < self._extremes[side]:
+            highest = float(np.nanmax(values, initial=0.0))
+            if highest < self._extremes[side] or highest <= 0:
                 continue
             if highest > self._extremes[side]:
                 self._extremes[side], self._counts[side] = highest, 0
             at = np.flatnonzero(values == highest)
-            runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
-            self._counts[side] += sum(len(run) for run in runs if len(run) >= _CLIPPED_RUN)
+            runs = [run for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if len(run) >= _CLIPPED_RUN]
+            if runs:
+                lower = values[values < highest]
+                step = highest - float(lower.max(initial=-np.inf))
+                self._counts[side] += sum(
+                    len(run) for run in runs if self._rise(len(run), highest) > _CLIPPED_STEPS * step
+                )
+
+    def _rise(self, samples: int, highest: float) -> float:
+        """Return how far a sine that is `highest` at the ends of so many samples rises between them [V]."""
+        return highest * (self._radians * (samples - 1) / 2) ** 2 / 2
 
 
 @contextmanager

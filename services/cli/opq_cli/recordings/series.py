@@ -76,7 +76,7 @@ def _frequency(what: str, interval: str, channel: AnalysedChannel) -> list[Serie
     count = len(frequency.f_hz)
     start_s = (frequency.start_unix_ns - analysis.start_unix_ns) / NS
     duration_s = np.full(count, SLOT_NS / NS)
-    return [Series(what, "10s", ("f_hz",), start_s, duration_s, np.zeros(count, np.bool_), frequency.f_hz[:, None])]
+    return [Series(what, "10s", ("f_hz",), start_s, duration_s, analysis.frequency_flagged, frequency.f_hz[:, None])]
 
 
 def _features(*names: str) -> Callable[[str, str, AnalysedChannel], list[Series]]:
@@ -105,10 +105,9 @@ def _flicker(what: str, interval: str, channel: AnalysedChannel) -> list[Series]
     origin = analysis.start_unix_ns
     short = (flicker.start_unix_ns - origin) / NS, np.full(len(flicker.pst), TICK_NS / NS)
     long = (flicker.plt_start_unix_ns - origin) / NS, np.full(len(flicker.plt), LONG_NS / NS)
-    no_flags = np.zeros(len(flicker.plt), np.bool_)
     return [
         Series(what, "10min", ("pst",), *short, flicker.flagged, flicker.pst[:, None]),
-        Series(what, "2h", ("plt",), *long, no_flags, flicker.plt[:, None]),
+        Series(what, "2h", ("plt",), *long, analysis.plt_flagged, flicker.plt[:, None]),
     ]
 
 
@@ -131,14 +130,13 @@ def _rapid_changes(what: str, interval: str, channel: AnalysedChannel) -> list[S
 
 def _unbalance(what: str, interval: str, channel: AnalysedChannel) -> list[Series]:
     """Unbalance of three phases; nothing for a single one."""
-    if channel.unbalance is None:
+    unbalance = channel.unbalance
+    if unbalance is None:
         return []
-    analysis = channel.analysis
-    names = tuple(channel.unbalance)
-    values = np.stack([channel.unbalance[name] for name in names], axis=1)
-    duration_s = np.full(len(values), analysis.nominal.cycles / analysis.nominal.f_hz)
-    start_s = np.arange(len(values)) * duration_s
-    return [Series(what, "window", names, start_s, duration_s, np.zeros(len(values), np.bool_), values)]
+    start_s = (unbalance.start_unix_ns - channel.analysis.start_unix_ns) / NS
+    duration_s = (unbalance.end_unix_ns - unbalance.start_unix_ns) / NS
+    values = np.stack([unbalance.u0_pct, unbalance.u2_pct], axis=1)
+    return [Series(what, "window", ("u0_pct", "u2_pct"), start_s, duration_s, unbalance.flagged, values)]
 
 
 def _intervals(analysis: Analysis, interval: str) -> Intervals:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from opq.analysis.document import Document, Extent, IncidentEntry, RecordingEntry
+from opq.analysis.document import Document, Extent, IncidentEntry, RecordingEntry, Upper
 from opq_cli.output import Column, print_table
 
 _COLUMNS = [
@@ -44,15 +44,11 @@ def _print_entry(entry: RecordingEntry) -> None:
     lines = [
         ("voltage", f"{_extent(summary.u_rms_v, 'V')};  Urms(1/2) {_pu(half.min)} to {_pu(half.max)} pu"),
         ("frequency", _extent(summary.f_hz, "Hz", 3)),
-        (
-            "distortion",
-            f"THD {_value(summary.thd_pct.mean, '%', 2)} mean, {_value(summary.thd_pct.max, '%', 2)} greatest",
-        ),
+        ("distortion", _upper("THD", summary.thd_pct)),
         ("flicker", _flicker(entry)),
     ]
     if summary.unbalance is not None:
-        negative = summary.unbalance["u2_pct"]
-        lines.append(("unbalance", f"u2 {_value(negative.mean, '%', 2)} mean, {_value(negative.max, '%', 2)} greatest"))
+        lines.append(("unbalance", _upper("u2", summary.unbalance["u2_pct"])))
     for verdict in entry.compliance.values():
         lines.append((verdict["standard"], verdict["text"]))
     for name, text in lines:
@@ -103,8 +99,10 @@ def _extent(extent: Extent, unit: str, decimals: int = 2) -> str:
     return f"{extent.mean:.{decimals}f} {unit}  ({extent.min:.{decimals}f} to {extent.max:.{decimals}f})"
 
 
-def _value(value: float | None, unit: str, decimals: int) -> str:
-    return "not measured" if value is None else f"{value:.{decimals}f} {unit}"
+def _upper(name: str, upper: Upper) -> str:
+    if upper.mean is None or upper.max is None:
+        return f"{name} not measured"
+    return f"{name} {upper.mean:.2f} % mean, {upper.max:.2f} % greatest"
 
 
 def _pu(value: float | None) -> str:

@@ -24,7 +24,7 @@ from opq.classifiers.base import PartLike
 from opq.clock import NS
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
-from opq.model.features import WindowFlag, Windows
+from opq.model.features import FEATURE_INDEX, WindowFlag, Windows
 from opq.model.incidents import Finding
 from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.aggregation import LONG_NS, SHORT_WINDOWS, TICK_NS, Aggregator, Intervals
@@ -41,6 +41,7 @@ _SLICE_BEFORE_S = 0.1
 _SLICE_MOST_S = 1.0
 _TWIN_NS = 20_000_000
 """Two pieces may time the beginning of the same thing so differently: about a cycle [ns]."""
+_FLICKER = [FEATURE_INDEX[name] for name in ("p_inst_max", "pst")]
 RECORDING = BoxId("recording")
 """Stands for the box in the findings of a recording."""
 
@@ -179,7 +180,10 @@ class Analyzer:
     def _stamped(self, formed: FormedWindows) -> Windows:
         """Give windows their times."""
         begin, end = self._times(formed.start[0] + formed.start[1]), self._times(formed.end[0] + formed.end[1])
-        return Windows(begin, end - begin, formed.flags, formed.values.astype(np.float32))
+        values = formed.values.astype(np.float32)
+        # The flicker of a recording is that of `FlickerSeverity`; windows of boxes carry it, these do not.
+        values[:, _FLICKER] = 0
+        return Windows(begin, end - begin, formed.flags, values)
 
     def _aggregate(self, basic: BasicWindows) -> None:
         spectra, u_din_v = basic.spectra, self.nominal.u_din_v

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from opq.analysis.phases import PhaseUnbalance
 from opq.analysis.result import BAND_COLUMNS, HARMONICS, INTERHARMONICS, Analysis
 from opq.analysis.verdicts import verdicts
 from opq.clock import NS, iso
@@ -140,7 +141,7 @@ def recording_entry(
     analysis: Analysis,
     notes: list[str],
     *,
-    unbalance: dict[str, VoltArray] | None = None,
+    unbalance: PhaseUnbalance | None = None,
     clipped_samples: int = 0,
 ) -> RecordingEntry:
     """Make the entry of one channel."""
@@ -191,7 +192,7 @@ def mean_spectrum_pct(intervals: Intervals, columns: slice) -> VoltArray:
     return share_pct(rms[columns], np.broadcast_to(rms[HARMONICS.start], rms[columns].shape))
 
 
-def _summary(analysis: Analysis, unbalance: dict[str, VoltArray] | None) -> Summary:
+def _summary(analysis: Analysis, unbalance: PhaseUnbalance | None) -> Summary:
     windows, short = analysis.windows, analysis.short
     bad = np.uint32(WindowFlag.FLAGGED | WindowFlag.VOLTAGE_LOST)
     # A recording of less than N cycles has one short window without a spectrum.
@@ -222,7 +223,7 @@ def _summary(analysis: Analysis, unbalance: dict[str, VoltArray] | None) -> Summ
         pst=_number(flicker.pst.max(initial=-np.inf)),
         plt=_number(flicker.plt.max(initial=-np.inf)),
         p_inst_max=_number(flicker.p_inst_max),
-        unbalance=None if unbalance is None else {name: _upper(values) for name, values in unbalance.items()},
+        unbalance=None if unbalance is None else _unbalance(unbalance),
     )
 
 
@@ -233,6 +234,11 @@ def _deviations(analysis: Analysis) -> tuple[float | None, float | None]:
     low_v, high_v = np.sqrt(np.square(analysis.short.values[:, 1:3]).mean(axis=0))
     u_din_v = analysis.nominal.u_din_v
     return 100 * float(u_din_v - low_v) / u_din_v, 100 * float(high_v - u_din_v) / u_din_v
+
+
+def _unbalance(unbalance: PhaseUnbalance) -> dict[str, Upper]:
+    steady = ~unbalance.flagged if not unbalance.flagged.all() else unbalance.flagged
+    return {"u0_pct": _upper(unbalance.u0_pct[steady]), "u2_pct": _upper(unbalance.u2_pct[steady])}
 
 
 def _extent(values: VoltArray) -> Extent:

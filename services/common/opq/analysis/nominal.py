@@ -19,7 +19,7 @@ _FREQUENCIES = (50.0, 60.0)
 _BAND_HZ = (30.0, 75.0)
 """A motor bus that has lost its supply runs down from 50 or 60 Hz."""
 _SPECTRUM_S = 1.0
-"""The frequency is that of the first second [s]: later a motor bus may have lost its supply and run down."""
+"""The frequency is that of the first second with a voltage [s]: later a motor bus may have lost its supply and run down."""
 _RESOLUTION_HZ = 0.25
 LEAST_CYCLES = 5
 """Shorter recordings have no cycle whose neighbours are known."""
@@ -50,7 +50,9 @@ def find_nominal(
             f"got {len(volts)} samples at {sample_rate_hz:g} Hz, {len(volts) / sample_rate_hz:.3g} s, expected at least "
             f"{LEAST_CYCLES} cycles"
         )
-    f_hz = f_hz or _frequency(volts, sample_rate_hz)
+    begins = 0
+    if not f_hz:
+        begins, f_hz = _frequency(volts, sample_rate_hz)
     if sample_rate_hz < 8 * f_hz:
         raise InvalidInput(
             f"sample rate {sample_rate_hz:g} Hz: expected at least 8 samples in a cycle of {f_hz:g} Hz, {8 * f_hz:g} Hz"
@@ -67,20 +69,39 @@ def find_nominal(
     usual = min(USUAL_V, key=lambda each: abs(float(np.median(series)) / each - 1))
     if abs(float(np.median(series)) / usual - 1) <= _NEAR:
         return Nominal(usual, f_hz)
-    first = float(np.median(series[: round(2 * f_hz * _FIRST_S)]))
+    row = round(begins / sample_rate_hz * 2 * f_hz)
+    first = float(np.median(series[min(row, len(series) - 1) :][: round(2 * f_hz * _FIRST_S)]))
     if first <= 0:
         raise InvalidInput("no voltage at the beginning; give the declared voltage (--u-din)")
     return Nominal(first, f_hz)
 
 
-def _frequency(volts: VoltArray, sample_rate_hz: float) -> float:
-    """Return 50 or 60 Hz, whichever the strongest line of the first seconds is nearer to."""
-    volts = volts[: round(_SPECTRUM_S * sample_rate_hz)]
+def _frequency(volts: VoltArray, sample_rate_hz: float) -> tuple[int, float]:
+    """Return the first sample of the first second with a mains voltage, and 50 or 60 Hz.
+
+    A recording may begin without voltage, so later seconds are looked at too; the first one is what an error tells of.
+    """
+    second = max(1, round(_SPECTRUM_S * sample_rate_hz))
+    failed = None
+    for begin in range(0, max(len(volts) - second, 0) + 1, second):
+        try:
+            return begin, _frequency_of(volts[begin : begin + second], sample_rate_hz)
+        except InvalidInput as error:
+            failed = failed or error
+    raise failed or InvalidInput("got no samples")
+
+
+def _frequency_of(volts: VoltArray, sample_rate_hz: float) -> float:
+    """Return 50 or 60 Hz, whichever the strongest line is nearer to."""
     length = max(len(volts), round(sample_rate_hz / _RESOLUTION_HZ))
     spectrum = np.abs(fft.rfft((volts - volts.mean()) * np.hanning(len(volts)), n=length))
+    if spectrum.max() == 0:
+        raise InvalidInput(
+            "the voltage does not change in the first second: nothing is measured, or the channel is dead"
+        )
     f_hz = np.arange(len(spectrum)) * sample_rate_hz / length
     band = (f_hz >= _BAND_HZ[0]) & (f_hz <= _BAND_HZ[1])
-    if not band.any() or spectrum[band].max() < 0.5 * spectrum.max() or spectrum.max() == 0:
+    if not band.any() or spectrum[band].max() < 0.5 * spectrum.max():
         raise InvalidInput(
             f"strongest in the first second is {float(f_hz[spectrum.argmax()]):.1f} Hz, expected something near 50 or 60 Hz: "
             "no mains voltage, or the sample rate is not right"

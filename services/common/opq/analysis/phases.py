@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from opq.analysis.result import Analysis
+from opq.clock import NS
 from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltArray
+from opq.signal.segments import TimeArray
 from opq.signal.unbalance import Unbalance, UnbalanceMeter
 
 _ENDINGS = (("a", "b", "c"), ("1", "2", "3"), ("r", "s", "t"), ("r", "y", "b"), ("u", "v", "w"))
@@ -33,6 +38,27 @@ def three_phases(channels: Sequence[tuple[int, str, str]]) -> tuple[int, int, in
     return None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseUnbalance:
+    """Unbalance of three phases in windows of N cycles.
+
+    Attributes
+    ----------
+    start_unix_ns, end_unix_ns : (w,) int64
+        Begin and end of each window [ns since the epoch].
+    flagged : (w,) bool
+        One of the voltages has a dip, swell or interruption in it.
+    u0_pct, u2_pct : (w,) float64
+        Zero and negative sequence over the positive one [%].
+    """
+
+    start_unix_ns: TimeArray
+    end_unix_ns: TimeArray
+    flagged: npt.NDArray[np.bool_]
+    u0_pct: VoltArray
+    u2_pct: VoltArray
+
+
 class ThreePhases:
     """The unbalance of three rows of the blocks of a recording.
 
@@ -42,18 +68,28 @@ class ThreePhases:
         Rows of phases A, B and C.
     """
 
-    def __init__(self, rows: tuple[int, int, int], sample_rate_hz: float, nominal: Nominal) -> None:
+    def __init__(
+        self, rows: tuple[int, int, int], sample_rate_hz: float, nominal: Nominal, start_unix_ns: int = 0
+    ) -> None:
         self.rows = rows
+        self._sample_rate_hz, self._start_unix_ns = sample_rate_hz, start_unix_ns
         self._meter = UnbalanceMeter(sample_rate_hz, nominal)
         self._parts: list[Unbalance] = []
 
     def feed(self, block: VoltArray) -> None:
         """Take a (k, n) block of the recording [V]."""
-        self._parts.append(self._meter.feed(np.nan_to_num(block[list(self.rows)])))
+        rows = block[list(self.rows)]
+        self._parts.append(self._meter.feed(np.nan_to_num(rows, posinf=0.0, neginf=0.0)))
 
-    def result(self) -> dict[str, VoltArray]:
-        """Return zero and negative sequence over the positive one of all windows [%]."""
-        return {
-            name: np.concatenate([getattr(part, name) for part in self._parts] or [np.empty(0)])
+    def result(self, analyses: Sequence[Analysis]) -> PhaseUnbalance:
+        """Return the unbalance of all windows, flagged by what was found in the three phases."""
+        u0_pct, u2_pct = (
+            np.concatenate([np.empty(0), *(getattr(part, name) for part in self._parts)])
             for name in ("u0_pct", "u2_pct")
-        }
+        )
+        edges = self._meter.begin + self._meter.length * np.arange(len(u0_pct) + 1)
+        times = self._start_unix_ns + np.rint(edges * (NS / self._sample_rate_hz)).astype(np.int64)
+        flagged = np.zeros(len(u0_pct), np.bool_)
+        for analysis in analyses:
+            flagged |= analysis.flagged_between(times[:-1], times[1:])
+        return PhaseUnbalance(times[:-1], times[1:], flagged, u0_pct, u2_pct)

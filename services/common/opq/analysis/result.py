@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from opq.model.boxes import Nominal
-from opq.model.features import Windows
+from opq.model.features import WindowFlag, Windows
 from opq.model.incidents import Finding
 from opq.model.waveforms import VoltageSegment, VoltArray
-from opq.signal.aggregation import Intervals
+from opq.signal.aggregation import LONG_NS, Intervals
 from opq.signal.segments import HalfCycleSeries
 from opq.signal.spectrum import BANDS, HIGHEST_ORDER
-from opq.signal.ten_seconds import TenSecondFrequency
+from opq.signal.ten_seconds import SLOT_NS, TenSecondFrequency
 
 QUANTITIES: tuple[str, ...] = (
     "u_rms_v",
@@ -126,6 +126,29 @@ class Analysis:
     incidents: list[Finding]
     slices: list[WaveformSlice] = field(default_factory=list)
     quality: dict[str, int] = field(default_factory=dict)
+
+    def flagged_between(
+        self, start_unix_ns: npt.NDArray[np.int64], end_unix_ns: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Say of (n,) spans of time whether a window with a dip, swell, interruption or loss of voltage lies in them."""
+        windows = self.windows
+        bad = (windows.flags & np.uint32(WindowFlag.FLAGGED | WindowFlag.VOLTAGE_LOST)) > 0
+        before = np.concatenate([[0], np.cumsum(bad)])
+        first = np.searchsorted(windows.start_unix_ns + windows.duration_ns, start_unix_ns, side="right")
+        last = np.searchsorted(windows.start_unix_ns, end_unix_ns, side="left")
+        return np.asarray(before[np.maximum(last, first)] > before[first])
+
+    @property
+    def frequency_flagged(self) -> npt.NDArray[np.bool_]:
+        """Which 10-second frequencies have a flagged window in their slot, (n,) (IEC 61000-4-30, 4.7; M)."""
+        start = self.frequency.start_unix_ns
+        return self.flagged_between(start, start + SLOT_NS)
+
+    @property
+    def plt_flagged(self) -> npt.NDArray[np.bool_]:
+        """Which 2-hour severities have a flagged window in their interval, (m,)."""
+        start = self.flicker.plt_start_unix_ns
+        return self.flagged_between(start, start + LONG_NS)
 
     @property
     def duration_s(self) -> float:

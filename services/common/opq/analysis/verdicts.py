@@ -31,10 +31,10 @@ def verdicts(analysis: Analysis) -> dict[str, dict[str, Any]]:
     european = en50160.judge(
         en50160.Week(
             analysis.duration_s,
-            analysis.frequency.f_hz,
+            analysis.frequency.f_hz[~analysis.frequency_flagged],
             long.values[:, 0],
             long.values[:, HARMONICS],
-            analysis.flicker.plt,
+            analysis.flicker.plt[~analysis.plt_flagged],
             disturbances,
         ),
         analysis.nominal,

@@ -43,11 +43,18 @@ class UnbalanceMeter:
         Sample rate [Hz].
     nominal : Nominal
         Declared supply; windows have its number of cycles.
+
+    Attributes
+    ----------
+    begin, length : float
+        Where the first window begins, and how long each is [sample].
     """
 
     def __init__(self, sample_rate_hz: float, nominal: Nominal) -> None:
         self._filters = [FundamentalFilter(sample_rate_hz, nominal.f_hz) for _ in range(3)]
         self._hops = HOPS_PER_CYCLE * nominal.cycles
+        first = self._filters[0]
+        self.begin, self.length = first.delay - first.hop / 2, float(self._hops * first.hop)
         self._rest = np.empty((0, 3))
 
     def feed(self, volts: VoltArray) -> Unbalance:
