@@ -125,7 +125,7 @@ def _table(
     shortest_s = min(columns[0], 0.5 / (_HIGHEST_SHARE * f_hz))
     row_edges, column_edges = np.array(rows[1:-1]), np.array(columns[1:-1])
     for each in disturbances:
-        if each.direction is direction and shortest_s <= each.duration_s <= columns[-1] + _EXACT_S:
+        if each.direction is direction and shortest_s - _EXACT_S <= each.duration_s <= columns[-1] + _EXACT_S:
             row = int((each.extreme_pu < row_edges).sum())
             counts[row, int(np.searchsorted(column_edges + _EXACT_S, each.duration_s))] += 1
     return tuple(tuple(int(count) for count in row) for row in counts)

@@ -77,9 +77,11 @@ def find_rapid_changes(
         return []
     mean, deviation = last_second(u_pu, length)
     ends_at = limits.threshold_pu * (1 - limits.hysteresis_share)
+    # A record may begin in the middle of a change: what was before is known only after a second that is surely steady.
+    known = int((deviation <= ends_at).argmax()) if (deviation <= ends_at).any() else len(deviation)
     found = []
     for run in runs_beyond(deviation, limits.threshold_pu, ends_at):
-        if run.start == 0:
+        if run.start <= known:
             continue
         # Rows of `deviation` are seconds that end at a value; the steady second after a change is not part of it.
         first, settled = run.start + length - 1, run.stop
