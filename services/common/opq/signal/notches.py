@@ -33,6 +33,8 @@ EXPLAINED = 0.6
 of it can be taken for notches."""
 LONG_WINDOW = 4
 """Windows that notches are also looked for in, over the shorter: of steady ones under much noise."""
+RIDGE = 1e-9
+"""Added to the squares of rectangles, over the points of a cycle: far below any, and keeps those that are alike solvable."""
 LOW_NOISE = 3.0
 """Notches are looked for where the voltage over the usual is this many times the noise of the comparison,"""
 LOW_PART = (0.15, 0.6)
@@ -215,8 +217,11 @@ def _fit_boxes(usual: VoltArray, basis: VoltArray, pairs: list[tuple[int, int]])
         boxes[np.arange(first + 1, last) % points, column] = sign
         boxes[first % points, count + column] = sign
         boxes[last % points, 2 * count + column] = sign
-    solution, *_ = np.linalg.lstsq(np.concatenate([basis, boxes], axis=1), usual, rcond=None)
-    coefficients = solution[basis.shape[1] :]
+    # Harmonics are orthonormal: with them taken out of the rectangles, only those are left to be solved for.
+    alone = without(boxes.T, basis)
+    normal = alone @ alone.T
+    normal.flat[:: 3 * count + 1] += RIDGE * points
+    coefficients = np.asarray(np.linalg.solve(normal, alone @ usual), np.float64)
     return boxes @ coefficients, coefficients[:count]
 
 

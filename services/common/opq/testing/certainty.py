@@ -25,10 +25,10 @@ def rms_is_certain(draft: Draft) -> bool:
     part it in two. Such records have no single right answer and are not drawn. The margin is one percent and four and a half
     standard deviations of what noise does to the rms of a cycle.
     """
-    time = np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
-    energy = np.concatenate([[0.0], np.cumsum(2 * np.square(draft.clean(time)))])
+    wave = draft.sampled()
+    energy = np.concatenate([[0.0], np.cumsum(2 * np.square(wave))])
     cycle = round(RATE_HZ / draft.f_hz)
-    begin = np.arange(0, len(time) - cycle, cycle // 8)
+    begin = np.arange(0, len(wave) - cycle, cycle // 8)
     rms = np.sqrt((energy[begin + cycle] - energy[begin]) / cycle + 2 * draft.sigma_pu() ** 2)
     margin = 0.01 + 4.5 * draft.sigma_pu() * np.sqrt(2 / cycle)
     low, high = np.zeros(len(begin), np.bool_), np.zeros(len(begin), np.bool_)

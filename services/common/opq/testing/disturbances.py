@@ -40,7 +40,7 @@ class Case:
 def draw_case(kinds: tuple[IncidentClass, ...], snr_db: float, seed: tuple[int, ...]) -> Case:
     """Draw a record with the disturbances `kinds`, none for a normal one; the same seed gives the same record.
 
-    Supplies are 100 to 240 V at 50 or 60 Hz, 0.1 to 0.5 Hz off; levels 0.96 to 1.04; background harmonics up to 4 % THD.
+    Supplies are 100 to 240 V at 50 or 60 Hz, 0.1 to 0.5 Hz off; levels 0.97 to 1.03; background harmonics up to 4 % THD.
     """
     random = np.random.default_rng(seed)
     while True:
@@ -61,14 +61,13 @@ def _supply(random: np.random.Generator, snr_db: float) -> Draft:
     f_nominal = float(random.choice([50.0, 60.0]))
     nominal = Nominal(float(random.uniform(100, 240)), f_nominal)
     f_hz = f_nominal + float(random.choice([-1, 1]) * random.uniform(0, random.choice([0.1, 0.5])))
-    draft = Draft(random, nominal, f_hz, float(random.uniform(0, 2 * np.pi)), snr_db, float(random.uniform(0.96, 1.04)))
+    draft = Draft(random, nominal, f_hz, float(random.uniform(0, 2 * np.pi)), snr_db, float(random.uniform(0.97, 1.03)))
     add_harmonics(draft, float(random.uniform(0, 0.04)))
     return draft
 
 
 def _finish(draft: Draft) -> Case:
-    time = np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
-    wave = draft.clean(time) + draft.sigma_pu() * draft.random.standard_normal(len(time))
+    wave = draft.sampled() + draft.sigma_pu() * draft.random.standard_normal(round(DURATION_S * RATE_HZ))
     peak_v = np.sqrt(2) * draft.nominal.u_din_v
     segment = VoltageSegment(START_UNIX_NS, RATE_HZ, peak_v * wave)
     draft.truth |= {"f_hz": draft.f_hz, "phase": draft.phase, "sigma_pu": draft.sigma_pu()}

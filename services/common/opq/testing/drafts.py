@@ -49,6 +49,7 @@ class Draft:
     taken: list[tuple[float, float]] = field(default_factory=list)
     expected: set[IncidentClass] = field(default_factory=set)
     truth: dict[str, float] = field(default_factory=dict)
+    samples: VoltArray | None = None
 
     def envelope(self, time: VoltArray) -> VoltArray:
         """Return the amplitude at times [s]."""
@@ -81,6 +82,12 @@ class Draft:
         for more in self.added:
             wave += more(time)
         return wave
+
+    def sampled(self) -> VoltArray:
+        """Return the samples of the whole record without noise, over the nominal peak; nothing may be drawn after it."""
+        if self.samples is None:
+            self.samples = self.clean(np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ)
+        return self.samples
 
     def sigma_pu(self) -> float:
         """Return the standard deviation of the noise over the nominal peak."""
