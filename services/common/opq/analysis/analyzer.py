@@ -30,6 +30,7 @@ from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.aggregation import LONG_NS, SHORT_WINDOWS, TICK_NS, Aggregator, Intervals
 from opq.signal.meter import BasicWindows, CycleMeter, HalfCycles, Measured, Ticks
 from opq.signal.segments import HalfCycleSeries, middle_halves
+from opq.signal.spectrum import Spectra
 from opq.signal.ten_seconds import TenSecondFrequency, TenSecondMeter
 from opq.signal.windows import FLAGGED_PU, FormedWindows, WindowFormer
 
@@ -174,8 +175,8 @@ class Analyzer:
             self._half_cycles.append(half_cycles)
         self._windows.append(self._stamped(self._former.feed(measured)))
         self._slots.append(self._frequency.feed(half_cycles.index + half_cycles.fraction, half_cycles.lost))
-        if len(basic):
-            self._aggregate(basic)
+        if basic.spectra is not None and len(basic):
+            self._aggregate(basic, basic.spectra)
 
     def _stamped(self, formed: FormedWindows) -> Windows:
         """Give windows their times."""
@@ -185,10 +186,10 @@ class Analyzer:
         values[:, _FLICKER] = 0
         return Windows(begin, end - begin, formed.flags, values)
 
-    def _aggregate(self, basic: BasicWindows) -> None:
-        spectra, u_din_v = basic.spectra, self.nominal.u_din_v
-        flagged = basic.lost | (basic.u_rms_half_min_v < FLAGGED_PU[0] * u_din_v)
-        flagged |= basic.u_rms_half_max_v > FLAGGED_PU[1] * u_din_v
+    def _aggregate(self, basic: BasicWindows, spectra: Spectra) -> None:
+        u_din_v = self.nominal.u_din_v
+        flagged = basic.lost | (basic.u_half_v.min(axis=1) < FLAGGED_PU[0] * u_din_v)
+        flagged |= basic.u_half_v.max(axis=1) > FLAGGED_PU[1] * u_din_v
         first_columns = [basic.u_rms_v, np.minimum(basic.u_rms_v, u_din_v), np.maximum(basic.u_rms_v, u_din_v)]
         values = np.concatenate(
             [

@@ -48,7 +48,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("transient_rms_v", "V", "Rms of the transient residual", 0, _V_MAX),
     Feature("crest", "1", "Crest factor", 0, 1000),
     Feature("dc_v", "V", "Direct component", -_V_MAX, _V_MAX),
-    Feature("p_inst_max", "1", "Highest instantaneous flicker", 0, _FLICKER_MAX),
+    Feature("p_inst_max", "1", "Highest instantaneous flicker of the latest second", 0, _FLICKER_MAX),
     Feature("pst", "1", "Short-term flicker severity of the last 10 minutes", 0, _FLICKER_MAX),
 )
 OPTIONAL_FEATURES = ("p_inst_max", "pst")

@@ -20,6 +20,8 @@ HELD_HOPS = 120
 """Time constant of the period that is continued when the voltage is lost [hop]: 30 cycles, so that the two in which the filter
 already sees the loss hardly count."""
 _HELD_GAIN = 1 / HELD_HOPS
+_FEW = 8
+"""So few phasors are followed one by one: arrays cost more than they save."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +93,9 @@ class CycleTracker:
         self._rose = False
         self._lost = False
         self._locked = False
-        self._found: list[Crossings] = []
+        self._hops: list[int] = []
+        self._offsets: list[float] = []
+        self._losts: list[bool] = []
         self._early: PhasorArray | None = np.empty(0, np.complex128)
 
     def feed(self, volts: npt.NDArray[np.float64]) -> Crossings:
@@ -134,7 +138,10 @@ class CycleTracker:
 
         One hop at a time where the phase is not the measured one, all at once as long as it is.
         """
-        self._found = []
+        if len(phases) <= _FEW:
+            for amplitude, measured in zip(amplitudes.tolist(), phases.tolist(), strict=True):
+                self._step(amplitude, measured)
+            return self._take_found()
         good = amplitudes >= self._floor
         error = np.concatenate([[np.inf], (np.diff(phases) - self._nominal_step + 1) % 2 - 1])
         departs = np.flatnonzero(~(good & (np.abs(error) <= self._limit)))
@@ -147,7 +154,7 @@ class CycleTracker:
                 end = int(departs[later]) if later < len(departs) else len(phases)
                 self._run(phases[at - 1 : end], self._nominal_step + error[at:end])
                 at = end
-        return Crossings.concatenate(*self._found) if self._found else Crossings.empty()
+        return self._take_found()
 
     def _step(self, amplitude: float, measured: float) -> None:
         """Advance by one hop: to the measured phase if it can be followed, else toward it, or on as before."""
@@ -165,7 +172,7 @@ class CycleTracker:
         self._lost = self._lost or not self._locked
         if int(self._phase) != int(before):
             half = 1 if before < 1 else 2
-            self._note(np.array([0]), np.array([(half - before) / step]), rising=half == 2)
+            self._note([self._hop - 1], [(half - before) / step], rising=half == 2)
         self._hop += 1
 
     def _run(self, phases: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> None:
@@ -179,24 +186,36 @@ class CycleTracker:
         passed = np.flatnonzero(half[1:] != half[:-1])
         if len(passed):
             begun = half[passed]
-            self._note(passed, (begun + 1 - phases[passed]) / steps[passed], rising=bool(begun[0]))
+            offsets = (begun + 1 - phases[passed]) / steps[passed]
+            self._note((self._hop - 1 + passed).tolist(), offsets.tolist(), rising=bool(begun[0]))
         self._hop += len(steps)
 
-    def _note(self, ahead: npt.NDArray[np.int64], offset: npt.NDArray[np.float64], *, rising: bool) -> None:
-        """Note crossings, from the current hop on, the first `rising` or not, from the first rising one inside the stretch on."""
-        hop = self._hop + ahead - 1
+    def _note(self, hops: list[int], offsets: list[float], *, rising: bool) -> None:
+        """Note crossings, each in its hop, the first `rising` or not; nothing before the first rising one of the stretch."""
         if not self._rose:
-            first = next((at for at in range(not rising, len(hop), 2) if hop[at] + offset[at] >= self._first), None)
+            inside = (at for at in range(not rising, len(hops), 2) if hops[at] + offsets[at] >= self._first)
+            first = next(inside, None)
             if first is None:
                 return
             self._rose = True
-            hop, offset = hop[first:], offset[first:]
-        lost = np.zeros(len(hop), np.bool_)
-        lost[0], self._lost = self._lost, False
+            hops, offsets = hops[first:], offsets[first:]
+        self._hops += hops
+        self._offsets += offsets
+        self._losts += [self._lost, *[False] * (len(hops) - 1)]
+        self._lost = False
+
+    def _take_found(self) -> Crossings:
+        """Turn what was noted into positions in samples."""
+        if not self._hops:
+            return Crossings.empty()
         delay = int(self._filter.delay)
-        within = offset * self._filter.hop + (self._filter.delay - delay)
+        within = np.array(self._offsets) * self._filter.hop + (self._filter.delay - delay)
         whole = np.floor(within).astype(np.int64)
-        self._found.append(Crossings(hop * self._filter.hop + delay + whole, within - whole, lost))
+        found = Crossings(
+            np.array(self._hops, np.int64) * self._filter.hop + delay + whole, within - whole, np.array(self._losts)
+        )
+        self._hops, self._offsets, self._losts = [], [], []
+        return found
 
 
 def _half_cycles(phasors: PhasorArray) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Windows of features from a live stream of samples, with gaps, clipping and lost voltage said and survived."""
 
-from itertools import pairwise
+from collections import deque
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,8 @@ class FeatureExtractor:
     - Where samples are missing, the cycles before are given as a shorter window flagged ``GAP`` (if there is not one
       whole cycle, the first window after is flagged instead), and the fundamental is found anew.
     - Without voltage, windows go on with the last good period, flagged ``VOLTAGE_LOST``.
-    - Flicker is that of the lamp of the supply; Pst is that of the last whole 10-minute interval of the clock.
+    - Flicker is that of the lamp of the supply, in whole seconds of samples: a window has that of the latest that ended by its
+      end. Pst is that of the last whole 10-minute interval of the clock.
     - Samples that are not finite or beyond `SAMPLE_MAX_V` count as clipped; values are always finite and in range.
 
     Parameters
@@ -58,6 +59,7 @@ class FeatureExtractor:
         self._nominal = nominal
         self._window_cycles = window_cycles or nominal.cycles
         self._former = WindowFormer(sample_rate_hz, nominal, self._window_cycles)
+        self._second = round(sample_rate_hz)
         self._pst = 0.0
         self._end_unix_ns = 0
         self._gap = False
@@ -94,7 +96,7 @@ class FeatureExtractor:
         self._follow_clock(start_unix_ns)
         volts = self._note_clipped(volts, clipped)
         self._fed += len(volts)
-        self._unfelt.append(volts)
+        self._feel(volts)
         measured = self._meter.feed(volts)
         now = Windows.empty() if measured is None else self._stamp(self._former.feed(measured))
         return Windows.concatenate([before, now]) if len(before) else now
@@ -111,8 +113,9 @@ class FeatureExtractor:
         self._former.restart()
         self._flickermeter = Flickermeter(self._sample_rate_hz, self._nominal.f_hz, lamp_for(self._nominal.u_din_v))
         self._unfelt: list[VoltArray] = []
-        self._p_inst_position: VoltArray = np.empty(0)
-        self._p_inst: VoltArray = np.empty(0)
+        self._unfelt_samples = self._felt_samples = 0
+        self._felt: deque[tuple[int, float, float]] = deque()
+        self._latest = (0.0, self._pst)
         self._fed = 0
         self._anchor = (0, start_unix_ns)
         self._clipped = np.empty(0, np.int64)
@@ -171,25 +174,32 @@ class FeatureExtractor:
         values = np.clip(formed.values, _LOW, _HIGH).astype(np.float32)
         return Windows(edges[:-1], np.diff(edges), flags, values)
 
-    def _add_flicker(self, formed: FormedWindows) -> None:
-        """Give windows the instantaneous flicker inside them, and the severity known at their end.
-
-        Window by window what came before its end is felt, whatever blocks it came in; the meter is less than a cycle behind,
-        the windows two.
-        """
-        position, p_inst = self._flickermeter.feed(np.concatenate([np.empty(0), *self._unfelt]))
-        self._unfelt = []
-        position = np.concatenate([self._p_inst_position, position])
-        p_inst = np.concatenate([self._p_inst, p_inst])
-        ends = formed.end[0] + formed.end[1]
-        bounds = np.searchsorted(position, np.concatenate([[formed.start[0][0] + formed.start[1][0]], ends]))
-        times = self._times(np.floor(position).astype(np.int64), position % 1)
-        for row, (first, last) in enumerate(pairwise([0, *bounds[1:].tolist()])):
-            formed.values[row, _P_INST_MAX] = p_inst[max(first, int(bounds[row])) : last].max(initial=0.0)
-            if ended := self._severity.feed(times[first:last], p_inst[first:last]):
+    def _feel(self, volts: VoltArray) -> None:
+        """Measure flicker in whole seconds of the stretch: its filters cost more per call than per second."""
+        self._unfelt.append(volts)
+        self._unfelt_samples += len(volts)
+        if self._unfelt_samples < self._second:
+            return
+        samples = np.concatenate(self._unfelt)
+        whole = len(samples) // self._second * self._second
+        for begin in range(0, whole, self._second):
+            position, p_inst = self._flickermeter.feed(samples[begin : begin + self._second])
+            self._felt_samples += self._second
+            times = self._times(np.floor(position).astype(np.int64), position % 1)
+            if ended := self._severity.feed(times, p_inst):
                 self._pst = ended[-1][1]
-            formed.values[row, _PST] = self._pst
-        self._p_inst_position, self._p_inst = position[bounds[-1] :], p_inst[bounds[-1] :]
+            self._felt.append((self._felt_samples, float(p_inst.max(initial=0.0)), self._pst))
+        self._unfelt, self._unfelt_samples = [samples[whole:]], len(samples) - whole
+
+    def _add_flicker(self, formed: FormedWindows) -> None:
+        """Give each window the flicker of the seconds of samples that ended in it, or of the latest before."""
+        for row, end in enumerate((formed.end[0] + formed.end[1]).tolist()):
+            fresh = []
+            while self._felt and self._felt[0][0] <= end:
+                fresh.append(self._felt.popleft())
+            if fresh:
+                self._latest = (max(p_inst for _, p_inst, _ in fresh), fresh[-1][2])
+            formed.values[row, [_P_INST_MAX, _PST]] = self._latest
 
     def _first_edge(self, formed: FormedWindows) -> int:
         """Return the start of the first window: the end of the one before, or where a new stretch begins."""

@@ -75,27 +75,31 @@ class BasicWindows:
         Half cycles of the stretch up to the end of each.
     start, end : (w,) float64
         Positions from the first sample of the stretch [sample].
-    u_rms_v : (w,) float64
-        Rms over the window [V].
-    u_rms_half_min_v, u_rms_half_max_v : (w,) float64
-        Least and greatest Urms(1/2) that ends in it [V].
+    energy : (w,) float64
+        Sum of squares [V^2 sample].
+    u_half_v : (w, 2N) float64
+        Each Urms(1/2) that ends in it [V].
     lost : (w,) bool
         The phase was continued somewhere in it, so that frequency and spectrum mean nothing.
-    spectra : Spectra
-        Of the same windows; none if spectra are not measured.
+    spectra : Spectra, optional
+        Of the same windows, if they are measured.
     """
 
     end_half_cycle: npt.NDArray[np.int64]
     start: VoltArray
     end: VoltArray
-    u_rms_v: VoltArray
-    u_rms_half_min_v: VoltArray
-    u_rms_half_max_v: VoltArray
+    energy: VoltArray
+    u_half_v: VoltArray
     lost: BoolArray
-    spectra: Spectra
+    spectra: Spectra | None
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def u_rms_v(self) -> VoltArray:
+        """Rms over each window, (w,) [V]."""
+        return np.sqrt(self.energy / (self.end - self.start))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,16 +255,14 @@ class CycleMeter:
         last = first + self._window
         start, end = position[first], position[last]
         inside = first[:, None] + np.arange(1, self._window + 1)
-        u_half = self._u_half[inside]
         return BasicWindows(
             end_half_cycle=self._dropped_crossings + last,
             start=self._base + start,
             end=self._base + end,
-            u_rms_v=np.sqrt((self._energy[last] - self._energy[first]) / (end - start)),
-            u_rms_half_min_v=u_half.min(axis=1, initial=np.inf),
-            u_rms_half_max_v=u_half.max(axis=1, initial=0.0),
+            energy=self._energy[last] - self._energy[first],
+            u_half_v=self._u_half[inside],
             lost=self._crossings.lost[inside].any(axis=1),
-            spectra=Spectra.none() if self._spectra is None else self._spectra.measure(self._volts, start, end),
+            spectra=None if self._spectra is None else self._spectra.measure(self._volts, start, end),
         )
 
     def _take_windows(self, position: VoltArray) -> list[int]:

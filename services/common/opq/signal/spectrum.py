@@ -7,8 +7,8 @@ places no group looks at. The transient residual comes from the same spectrum wi
 with its neighbours: what is steady cancels whatever its shape.
 """
 
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,39 +29,92 @@ _HIGHEST_SHARE = 0.5
 """Frequency over sample rate up to which a spectrum means anything."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Spectra:
-    """Spectra of w basic windows as columns; what lies beyond half the sample rate is zero.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are in the spectra of one sample rate and supply.
 
     Attributes
     ----------
+    cycles : int
+        N, the cycles of a window: the distance of harmonics [bin].
+    band_start, band_bins : int
+        First bin of the bands above 2 kHz and bins in each.
+    """
+
+    cycles: int
+    band_start: int
+    band_bins: int
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Spectra of w basic windows; what lies beyond half the sample rate is zero. Groups are added up when they are asked for.
+
+    Attributes
+    ----------
+    layout : Layout
+        Meaning of the bins.
+    power : (w, b) float64
+        Mean square of each bin, about 5 Hz apart [V^2].
     dc_v : (w,) float64
         Direct component [V].
-    harmonics_v : (w, 50) float64
-        Rms of the harmonic subgroups 1 to 50: bins hN-1 to hN+1 [V].
-    components_v : (w, 50) float64
-        Rms of the bins hN alone [V].
-    interharmonics_v : (w, 50) float64
-        Rms of the centred interharmonic subgroups 0 to 49, bins hN+2 to (h+1)N-2: subgroup 0 lies below the fundamental [V].
-    bands_v : (w, 20) float64
-        Rms of the bands of 200 Hz from 2 to 6 kHz [V].
-    signalling_v : (w,) float64
-        Rms of the four bins nearest to the frequency of mains signalling [V] (IEC 61000-4-30, 5.10; M); 0 if none is given.
+    signalling_bin : (w,) int64
+        First of the four bins nearest to the frequency of mains signalling; negative if none is given.
     transient_peak_v, transient_rms_v : (w,) float64
         Peak and rms of the residual without fundamental and steady harmonics [V].
     """
 
+    layout: Layout
+    power: VoltArray
     dc_v: VoltArray
-    harmonics_v: VoltArray
-    components_v: VoltArray
-    interharmonics_v: VoltArray
-    bands_v: VoltArray
-    signalling_v: VoltArray
+    signalling_bin: npt.NDArray[np.int64]
     transient_peak_v: VoltArray
     transient_rms_v: VoltArray
 
     def __len__(self) -> int:
         return len(self.dc_v)
+
+    @cached_property
+    def harmonics_v(self) -> VoltArray:
+        """Rms of the harmonic subgroups 1 to 50, bins hN-1 to hN+1, (w, 50) [V] (IEC 61000-4-7; M)."""
+        cycles, last = self.layout.cycles, HIGHEST_ORDER * self.layout.cycles
+        sides = self.power[:, cycles - 1 : last : cycles] + self.power[:, cycles + 1 : last + 2 : cycles]
+        return np.sqrt(self.power[:, cycles : last + 1 : cycles] + sides)
+
+    @cached_property
+    def components_v(self) -> VoltArray:
+        """Rms of the bins hN alone, orders 1 to 50, (w, 50) [V]."""
+        cycles = self.layout.cycles
+        return np.sqrt(self.power[:, cycles : HIGHEST_ORDER * cycles + 1 : cycles])
+
+    @cached_property
+    def interharmonics_v(self) -> VoltArray:
+        """Rms of the centred interharmonic subgroups 0 to 49, bins hN+2 to (h+1)N-2, (w, 50) [V].
+
+        Subgroup 0 lies below the fundamental.
+        """
+        cycles = self.layout.cycles
+        orders = self.power[:, : HIGHEST_ORDER * cycles].reshape(len(self), HIGHEST_ORDER, cycles)
+        between: VoltArray = np.sqrt(orders[:, :, 2 : cycles - 1].sum(axis=2))
+        return between
+
+    @cached_property
+    def bands_v(self) -> VoltArray:
+        """Rms of the bands of 200 Hz from 2 to 6 kHz, (w, 20) [V] (IEC 61000-4-7 annex B; M)."""
+        start, width = self.layout.band_start, self.layout.band_bins
+        bands = np.zeros((len(self), BANDS))
+        whole = min(BANDS, (self.power.shape[1] - start) // width)
+        if whole > 0:
+            inside = self.power[:, start : start + whole * width].reshape(len(self), whole, width)
+            bands[:, :whole] = np.sqrt(inside.sum(axis=2))
+        return bands
+
+    @cached_property
+    def signalling_v(self) -> VoltArray:
+        """Rms of the four bins nearest to mains signalling, (w,) [V] (IEC 61000-4-30, 5.10; M); 0 if no frequency is given."""
+        bins = np.clip(self.signalling_bin[:, None] + np.arange(4), 0, self.power.shape[1] - 1)
+        nearest = np.sqrt(np.take_along_axis(self.power, bins, axis=1).sum(axis=1))
+        return np.where(self.signalling_bin >= 0, nearest, 0.0)
 
     @property
     def thd_pct(self) -> VoltArray:
@@ -69,14 +122,16 @@ class Spectra:
         return total_distortion_pct(self.harmonics_v)
 
     @staticmethod
-    def none() -> "Spectra":
-        """Return no windows."""
-        return Spectra(*(np.empty((0, *shape)) for shape in _SHAPES))
-
-    @staticmethod
     def concatenate(parts: "list[Spectra]") -> "Spectra":
-        """Join in the order given, at least one part."""
-        return Spectra(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Spectra)))
+        """Join those of one meter in the order given, at least one part."""
+        return Spectra(
+            parts[0].layout,
+            np.concatenate([part.power for part in parts]),
+            np.concatenate([part.dc_v for part in parts]),
+            np.concatenate([part.signalling_bin for part in parts]),
+            np.concatenate([part.transient_peak_v for part in parts]),
+            np.concatenate([part.transient_rms_v for part in parts]),
+        )
 
 
 def total_distortion_pct(harmonics_v: VoltArray, highest: int = HIGHEST_ORDER) -> VoltArray:
@@ -113,8 +168,7 @@ class SpectrumMeter:
         self._length = cycles * self._points
         last_band_bin = round(BANDS_TO_HZ * cycles / f_hz)
         self._bins = min(self._length // 2 + 1, max(HIGHEST_ORDER * cycles + 2, last_band_bin + 1))
-        self._band_start = round(BANDS_FROM_HZ * cycles / f_hz) + 1
-        self._band_bins = round(BAND_HZ * cycles / f_hz)
+        self._layout = Layout(cycles, round(BANDS_FROM_HZ * cycles / f_hz) + 1, round(BAND_HZ * cycles / f_hz))
         self._signalling_hz = signalling_hz
         low, high = RESIDUAL_ORDERS
         rise = np.clip((np.arange(self._bins) / cycles - low) / (high - low), 0, 1)
@@ -123,47 +177,18 @@ class SpectrumMeter:
     def measure(self, volts: VoltArray, start: VoltArray, end: VoltArray) -> Spectra:
         """Measure the windows between the (w,) positions `start` and `end` [sample] in (n,) `volts` [V]."""
         if not len(start):
-            return Spectra.none()
+            none = np.empty(0)
+            return Spectra(self._layout, np.empty((0, self._bins)), none, np.empty(0, np.int64), none, none)
         spectrum = fft.rfft(resample_spline(volts, start, end, self._length), axis=1, overwrite_x=True)[:, : self._bins]
         spectrum *= np.stack([_gain(round(window), self._bins) for window in (end - start).tolist()])
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
         power *= 2 / self._length**2
+        signalling_bin = np.full(len(start), -1, np.int64)
+        if self._signalling_hz:
+            signalling_bin = np.floor(self._signalling_hz * (end - start) / self._sample_rate_hz).astype(np.int64) - 1
         peak, rms = self._residual(spectrum)
-        return Spectra(
-            spectrum[:, 0].real / self._length,
-            *self._groups(power),
-            self._bands(power),
-            self._signalling(power, end - start),
-            peak,
-            rms,
-        )
-
-    def _groups(self, power: VoltArray) -> tuple[VoltArray, VoltArray, VoltArray]:
-        """Return harmonic subgroups, harmonic bins and centred interharmonic subgroups [V] (IEC 61000-4-7; M)."""
-        cycles, last = self._cycles, HIGHEST_ORDER * self._cycles
-        centre = power[:, cycles : last + 1 : cycles]
-        sides = power[:, cycles - 1 : last : cycles] + power[:, cycles + 1 : last + 2 : cycles]
-        between = power[:, :last].reshape(len(power), HIGHEST_ORDER, cycles)[:, :, 2 : cycles - 1].sum(axis=2)
-        return np.sqrt(centre + sides), np.sqrt(centre), np.sqrt(between)
-
-    def _bands(self, power: VoltArray) -> VoltArray:
-        """Return the bands of 200 Hz [V]; those the spectrum does not reach are zero."""
-        bands = np.zeros((len(power), BANDS))
-        whole = min(BANDS, (power.shape[1] - self._band_start) // self._band_bins)
-        if whole > 0:
-            inside = power[:, self._band_start : self._band_start + whole * self._band_bins]
-            bands[:, :whole] = np.sqrt(inside.reshape(len(power), whole, self._band_bins).sum(axis=2))
-        return bands
-
-    def _signalling(self, power: VoltArray, window: VoltArray) -> VoltArray:
-        """Return the rms of the four bins nearest to the signalling frequency [V]."""
-        if not self._signalling_hz:
-            return np.zeros(len(power))
-        first = np.floor(self._signalling_hz * window / self._sample_rate_hz).astype(np.int64) - 1
-        bins = np.clip(first[:, None] + np.arange(4), 0, power.shape[1] - 1)
-        signalling: VoltArray = np.sqrt(np.take_along_axis(power, bins, axis=1).sum(axis=1))
-        return signalling
+        return Spectra(self._layout, power, spectrum[:, 0].real / self._length, signalling_bin, peak, rms)
 
     def _residual(self, spectrum: npt.NDArray[np.complex128]) -> tuple[VoltArray, VoltArray]:
         """Return peak and rms [V] of what differs from both neighbouring cycles.
@@ -233,6 +258,3 @@ def _gain(window: int, bins: int) -> VoltArray:
     gain: VoltArray = np.where(f_per_sample <= _HIGHEST_SHARE, np.sinc(f_per_sample) ** -4, 0.0)
     gain.flags.writeable = False
     return gain
-
-
-_SHAPES: tuple[tuple[int, ...], ...] = ((), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (HIGHEST_ORDER,), (BANDS,), (), (), ())

@@ -94,6 +94,8 @@ class WindowFormer:
     def _add_rows(self, measured: Measured) -> None:
         """Keep the distortion of new basic windows; where the voltage was lost, that of the window before."""
         basic, spectra = measured.basic, measured.basic.spectra
+        if spectra is None or not len(basic):
+            return
         rows = np.zeros((len(basic), len(FEATURES)))
         rows[:, _STEADY[0]] = spectra.thd_pct
         rows[:, _STEADY[1:]] = share_pct(spectra.harmonics_v[:, _ORDER_COLUMNS], spectra.harmonics_v[:, :1])
