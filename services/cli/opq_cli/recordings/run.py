@@ -31,7 +31,7 @@ _PROGRESS_SAMPLES = 2_000_000
 """Shorter recordings show no progress: they are done before anybody looks."""
 _CLIPPED_RUN = 3
 """So many equal samples in a row at the greatest value may be a converter at its end."""
-_CLIPPED_STEPS = 8.0
+_CLIPPED_STEPS = 4.0
 """They are if a sine would have risen by more than so many steps of the converter between them: few steps make flat tops, too."""
 
 

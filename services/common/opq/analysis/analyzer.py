@@ -1,11 +1,13 @@
 """From the samples of one channel to its analysis, in blocks of any size and bounded memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from opq.analysis.nominal import MOST_V
 from opq.analysis.pieces import Piece, PieceCutter
 from opq.analysis.result import QUANTITIES, Analysis, FlickerSeverity, WaveformSlice
 from opq.analysis.severity import RecordingSeverity, flicker_findings
@@ -112,6 +114,7 @@ class Analyzer:
         self._basic: list[Intervals] = []
         self._half_cycles: list[HalfCycles] = []
         self._slices: list[tuple[VoltageSegment, HalfCycleSeries, int, int]] = []
+        self._flagged_ends: VoltArray = np.empty(0)
         self._u_half = (np.inf, -np.inf)
         self._fed = 0
         self._not_finite = 0
@@ -119,7 +122,7 @@ class Analyzer:
         self._waiting_samples = 0
 
     def feed(self, volts: VoltArray) -> None:
-        """Take (n,) samples [V]; those that are not finite count as 0 V and are said in `quality`."""
+        """Take (n,) samples [V]; those that are no numbers, or beyond any voltage, count as 0 V and are said in `quality`."""
         self._waiting.append(volts)
         self._waiting_samples += len(volts)
         block = round(BLOCK_S * self._sample_rate_hz)
@@ -152,7 +155,7 @@ class Analyzer:
         return self._analysis()
 
     def _measure(self, volts: VoltArray) -> None:
-        finite = np.isfinite(volts)
+        finite = np.abs(volts) < MOST_V
         if not finite.all():
             self._not_finite += int((~finite).sum())
             volts = np.where(finite, volts, 0.0)
@@ -173,7 +176,11 @@ class Analyzer:
                 self._u_half = (min(self._u_half[0], float(u_half.min())), max(self._u_half[1], float(u_half.max())))
         if self._series:
             self._half_cycles.append(half_cycles)
-        self._windows.append(self._stamped(self._former.feed(measured)))
+        formed = self._former.feed(measured)
+        disturbed = self._with_disturbed_spectrum(formed, basic)
+        self._windows.append(
+            self._stamped(replace(formed, flags=formed.flags | disturbed * np.uint32(WindowFlag.FLAGGED)))
+        )
         self._slots.append(self._frequency.feed(half_cycles.index + half_cycles.fraction, half_cycles.lost))
         if basic.spectra is not None and len(basic):
             self._aggregate(basic, basic.spectra)
@@ -186,10 +193,27 @@ class Analyzer:
         values[:, _FLICKER] = 0
         return Windows(begin, end - begin, formed.flags, values)
 
+    def _flagged(self, basic: BasicWindows) -> npt.NDArray[np.bool_]:
+        """Return which basic windows have a dip, swell or interruption in them, or no voltage."""
+        u_din_v = self.nominal.u_din_v
+        low = basic.u_half_v.min(axis=1) < FLAGGED_PU[0] * u_din_v
+        return np.asarray(basic.lost | low | (basic.u_half_v.max(axis=1) > FLAGGED_PU[1] * u_din_v))
+
+    def _with_disturbed_spectrum(self, formed: FormedWindows, basic: BasicWindows) -> npt.NDArray[np.bool_]:
+        """Return which windows have the distortion of a flagged basic window.
+
+        Basic windows begin anew at each tick, the windows do not: after one, a basic window ends within a window and
+        begins in the one before.
+        """
+        ends = np.concatenate([self._flagged_ends, basic.end[self._flagged(basic)]])
+        begin, end = formed.start[0] + formed.start[1], formed.end[0] + formed.end[1]
+        first, last = np.searchsorted(ends, [begin + 0.5, end + 0.5])
+        self._flagged_ends = ends[last[-1] :] if len(last) else ends
+        return np.asarray(last > first)
+
     def _aggregate(self, basic: BasicWindows, spectra: Spectra) -> None:
         u_din_v = self.nominal.u_din_v
-        flagged = basic.lost | (basic.u_half_v.min(axis=1) < FLAGGED_PU[0] * u_din_v)
-        flagged |= basic.u_half_v.max(axis=1) > FLAGGED_PU[1] * u_din_v
+        flagged = self._flagged(basic)
         first_columns = [basic.u_rms_v, np.minimum(basic.u_rms_v, u_din_v), np.maximum(basic.u_rms_v, u_din_v)]
         values = np.concatenate(
             [

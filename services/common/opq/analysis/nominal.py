@@ -21,6 +21,12 @@ _BAND_HZ = (30.0, 75.0)
 _SPECTRUM_S = 1.0
 """The frequency is that of the first second with a voltage [s]: later a motor bus may have lost its supply and run down."""
 _RESOLUTION_HZ = 0.25
+_LEAST_POWER = 0.15
+"""Share of the power that is in the strongest line at least: mains that was there for a third of the time, not noise."""
+_SAME = 1e-9
+"""Changes by less than this share of the value are those of rounding."""
+MOST_V = 1e9
+"""Samples beyond this are no voltages but damage [V]."""
 LEAST_CYCLES = 5
 """Shorter recordings have no cycle whose neighbours are known."""
 _FIRST_S = 1.0
@@ -44,7 +50,7 @@ def find_nominal(
     InvalidInput
         If there are fewer than 5 cycles, fewer than 8 samples in a cycle, or nothing near 50 or 60 Hz.
     """
-    volts = np.nan_to_num(volts, posinf=0.0, neginf=0.0)
+    volts = np.where(np.abs(volts) < MOST_V, volts, 0.0)
     if len(volts) < LEAST_CYCLES * sample_rate_hz / (f_hz or _FREQUENCIES[1]) - 1:
         raise InvalidInput(
             f"got {len(volts)} samples at {sample_rate_hz:g} Hz, {len(volts) / sample_rate_hz:.3g} s, expected at least "
@@ -95,13 +101,15 @@ def _frequency_of(volts: VoltArray, sample_rate_hz: float) -> float:
     """Return 50 or 60 Hz, whichever the strongest line is nearer to."""
     length = max(len(volts), round(sample_rate_hz / _RESOLUTION_HZ))
     spectrum = np.abs(fft.rfft((volts - volts.mean()) * np.hanning(len(volts)), n=length))
-    if spectrum.max() == 0:
+    power = float(np.var(volts))
+    if power <= (_SAME * float(np.abs(volts).max())) ** 2:
         raise InvalidInput(
             "the voltage does not change in the first second: nothing is measured, or the channel is dead"
         )
     f_hz = np.arange(len(spectrum)) * sample_rate_hz / length
     band = (f_hz >= _BAND_HZ[0]) & (f_hz <= _BAND_HZ[1])
-    if not band.any() or spectrum[band].max() < 0.5 * spectrum.max():
+    strongest_v = 2 * spectrum[band].max(initial=0.0) / np.hanning(len(volts)).sum()
+    if strongest_v**2 / 2 < _LEAST_POWER * power or spectrum[band].max() < 0.5 * spectrum.max():
         raise InvalidInput(
             f"strongest in the first second is {float(f_hz[spectrum.argmax()]):.1f} Hz, expected something near 50 or 60 Hz: "
             "no mains voltage, or the sample rate is not right"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from opq.analysis.nominal import MOST_V
 from opq.analysis.result import Analysis
 from opq.clock import NS
 from opq.model.boxes import Nominal
@@ -79,7 +80,7 @@ class ThreePhases:
     def feed(self, block: VoltArray) -> None:
         """Take a (k, n) block of the recording [V]."""
         rows = block[list(self.rows)]
-        self._parts.append(self._meter.feed(np.nan_to_num(rows, posinf=0.0, neginf=0.0)))
+        self._parts.append(self._meter.feed(np.where(np.abs(rows) < MOST_V, rows, 0.0)))
 
     def result(self, analyses: Sequence[Analysis]) -> PhaseUnbalance:
         """Return the unbalance of all windows, flagged by what was found in the three phases."""
