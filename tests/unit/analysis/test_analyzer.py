@@ -35,7 +35,9 @@ def analyse(volts: np.ndarray, nominal: Nominal, block: int = 120_000, start_uni
 def test_any_block_size_gives_the_same_analysis(block: int) -> None:
     volts = BUSY.volts(45)
     whole, parts = analyse(volts, US, len(volts)), analyse(volts, US, block)
-    assert [replace(each, evidence={}) for each in parts.incidents] == [replace(each, evidence={}) for each in whole.incidents]
+    assert [replace(each, evidence={}) for each in parts.incidents] == [
+        replace(each, evidence={}) for each in whole.incidents
+    ]
     np.testing.assert_array_equal(parts.windows.start_unix_ns, whole.windows.start_unix_ns)
     np.testing.assert_allclose(parts.windows.values, whole.windows.values, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(parts.short.values, whole.short.values, rtol=1e-9, atol=1e-9)
@@ -110,7 +112,11 @@ def test_short_recordings_give_what_they_can(seconds: float) -> None:
 def test_no_voltage_at_all_is_one_interruption_and_nothing_else() -> None:
     found = analyse(np.zeros(12000 * 15), US)
     classes = {each.incident_class for each in found.incidents}
-    assert classes == {IncidentClass.VOLTAGE_INTERRUPTION, IncidentClass.ITIC_NO_DAMAGE, IncidentClass.SEMI_F47_VIOLATION}
+    assert classes == {
+        IncidentClass.VOLTAGE_INTERRUPTION,
+        IncidentClass.ITIC_NO_DAMAGE,
+        IncidentClass.SEMI_F47_VIOLATION,
+    }
     assert np.isfinite(found.windows.values).all()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from opq.analysis import Analyzer
-from opq.analysis.phases import ThreePhases, three_phases
+from opq.analysis.phases import ThreePhases, common_nominal, three_phases
 from opq.clock import NS
 from opq.model.boxes import Nominal
 from opq.testing.waves import Step, Wave
@@ -74,6 +74,16 @@ def test_of_two_buses_with_the_same_phases_one_is_told_by_its_names() -> None:
 def test_a_fourth_voltage_beside_three_named_phases_does_not_disturb() -> None:
     assert three_phases(named("U1", "U2", "U3", "U4")) == (0, 1, 2)
     assert three_phases(named("Ua", "Ub", "Uc", "Un")) == (0, 1, 2)
+
+
+def test_three_phases_have_the_supply_of_the_middle_one() -> None:
+    assert common_nominal([Nominal(220, 50), Nominal(230, 50), Nominal(230, 50)]) == Nominal(230, 50)
+    assert common_nominal([Nominal(127, 60), Nominal(110, 60), Nominal(120, 60)]) == Nominal(120, 60)
+
+
+@pytest.mark.parametrize("other", [Nominal(400, 50), Nominal(12, 50), Nominal(230, 60)])
+def test_voltages_of_different_supplies_have_none_in_common(other: Nominal) -> None:
+    assert common_nominal([Nominal(230, 50), other, Nominal(230, 50)]) is None
 
 
 def test_windows_with_a_dip_in_one_phase_are_flagged_and_have_their_times() -> None:

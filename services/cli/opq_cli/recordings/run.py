@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from opq.analysis import Analysis, Analyzer, find_nominal
 from opq.analysis.nominal import USUAL_V
-from opq.analysis.phases import PhaseUnbalance, ThreePhases, three_phases
+from opq.analysis.phases import PhaseUnbalance, ThreePhases, common_nominal, three_phases
 from opq.classifiers import EnvelopeClassifier
 from opq.errors import InvalidInput
 from opq.formats import RecordingFile, StoredRecording, open_recordings
@@ -193,16 +193,17 @@ class _Run:
         first = np.concatenate(self._first, axis=1) if self._first else np.empty((len(self._numbers), 0))
         self._first = None
         rate, options = self._recording.sample_rate_hz, self._options
+        nominals = {}
         for row in range(len(self._numbers)):
             try:
-                nominal = find_nominal(first[row], rate, options.u_din_v, options.f_hz)
-                self._channels.append(_Channel(row, self._recording, nominal, options))
+                nominals[row] = find_nominal(first[row], rate, options.u_din_v, options.f_hz)
             except InvalidInput as error:
                 self._failed[row] = str(error)
-        nominals = {channel.row: channel.analyzer.nominal for channel in self._channels}
         rows = three_phases([(row, self._info(row).name, self._info(row).phase) for row in nominals])
-        if rows is not None and len({nominals[row].u_din_v for row in rows}) == 1:
-            self._phases = ThreePhases(rows, rate, nominals[rows[0]], self._recording.start_unix_ns or 0)
+        if rows is not None and (common := common_nominal([nominals[row] for row in rows])) is not None:
+            nominals |= dict.fromkeys(rows, common)
+            self._phases = ThreePhases(rows, rate, common, self._recording.start_unix_ns or 0)
+        self._channels = [_Channel(row, self._recording, nominal, options) for row, nominal in nominals.items()]
         self._measure(first)
 
     def _measure(self, block: VoltArray) -> None:

@@ -9,10 +9,10 @@ from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.segments import half_cycle_series
 
 USUAL_V = (
-    *(100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0),
+    *(100.0, 110.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0),
     *(277.0, 347.0, 380.0, 400.0, 415.0, 440.0, 480.0, 500.0, 600.0, 690.0),
 )
-"""Declared voltages of low-voltage supplies, phase to neutral and phase to phase [V]."""
+"""Declared voltages of low-voltage supplies, phase to neutral or phase to phase [V]; 115 V is where 120 V often are, not one."""
 _NEAR = 0.07
 """A supply is taken for a usual one within this share of it."""
 _FREQUENCIES = (50.0, 60.0)

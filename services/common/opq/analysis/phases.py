@@ -16,6 +16,8 @@ from opq.signal.segments import TimeArray
 from opq.signal.unbalance import Unbalance, UnbalanceMeter
 
 _ENDINGS = (("a", "b", "c"), ("1", "2", "3"), ("r", "s", "t"), ("r", "y", "b"), ("u", "v", "w"))
+_ALIKE = 0.2
+"""Phases whose voltages differ by more than this share are not of one supply."""
 _LAST = re.compile(r"(?i)^(.*?)(?:[\s_-]|l|ph)?([a-cr-wy1-3])(?:-?n)?$")
 
 
@@ -37,6 +39,16 @@ def three_phases(channels: Sequence[tuple[int, str, str]]) -> tuple[int, int, in
             if len(rows) == 3 and set(rows) == set(ending):
                 return rows[ending[0]], rows[ending[1]], rows[ending[2]]
     return None
+
+
+def common_nominal(nominals: Sequence[Nominal]) -> Nominal | None:
+    """Return the declared supply of three phases, that of the middle one; None if they cannot have the same.
+
+    A supply is declared for all of its phases, however far one of them is from it.
+    """
+    middle = sorted(nominals, key=lambda each: each.u_din_v)[len(nominals) // 2]
+    alike = all(each.f_hz == middle.f_hz and abs(each.u_din_v / middle.u_din_v - 1) <= _ALIKE for each in nominals)
+    return middle if alike else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
