@@ -110,8 +110,9 @@ def _beyond_steps(
     """Return the surroundings of a stretch and its residual without changes of the fundamental.
 
     A dip of two to six cycles differs from the medians of five. Where the residual is mostly fundamental, it is taken against
-    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms. Where the voltage
-    before is not that after, the smaller of both residuals counts.
+    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms. The middle of a dip
+    of less than two cycles has no other dip cycle beside it, but a whole one around it: what is not the fundamental of that
+    counts, if it is less. Where the voltage before is not that after, the smaller of both residuals counts.
     """
     period = track.period_at((first + last) / 2)
     around = surroundings(volts, track, first, last)
@@ -122,12 +123,14 @@ def _beyond_steps(
         return around, residual
     near = surroundings(volts, track, first, last, neighbours=1)
     beyond = near.beyond()
-    residual = np.where(changed & (np.abs(beyond) < np.abs(residual)), beyond, residual)
-    residual = np.where(step, NEAR_PART * beyond, residual)
+    centred = _without_fundamental(residual, period)
+    residual = np.where(changed, _smaller(beyond, residual), residual)
+    beside, inside = (np.where(step, NEAR_PART * plain, residual) for plain in (beyond, _smaller(beyond, centred)))
     around = Surroundings(
         first, around.volts, np.where(step, near.before, around.before), np.where(step, near.after, around.after)
     )
-    return around, np.where(_is_fundamental(residual, period, least_v), 0.0, residual)
+    rests = [np.where(_is_fundamental(rest, period, least_v), 0.0, rest) for rest in (beside, inside)]
+    return around, _smaller(rests[0], rests[1])
 
 
 def _differs(around: Surroundings, length: int, least: float) -> npt.NDArray[np.bool_]:
@@ -137,6 +140,20 @@ def _differs(around: Surroundings, length: int, least: float) -> npt.NDArray[np.
     mean = _moving_sum(np.square(around.after - around.before), length) / length
     result: npt.NDArray[np.bool_] = mean > least
     return result
+
+
+def _smaller(one: VoltArray, other: VoltArray) -> VoltArray:
+    """Return of each two values the one nearer to zero."""
+    return np.where(np.abs(one) < np.abs(other), one, other)
+
+
+def _without_fundamental(residual: VoltArray, period: float) -> VoltArray:
+    """Return (n,) values less the fundamental of the cycle around each."""
+    length = round(period)
+    turning = np.exp(2j * np.pi * np.arange(len(residual)) / period)
+    around = _moving_sum((residual / turning).real, length) + 1j * _moving_sum((residual / turning).imag, length)
+    rest: VoltArray = residual - 2 / length * (around * turning).real
+    return rest
 
 
 def _is_fundamental(residual: VoltArray, period: float, least_v: float) -> npt.NDArray[np.bool_]:
