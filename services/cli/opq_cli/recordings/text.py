@@ -78,7 +78,7 @@ def _row(incident: IncidentEntry) -> list[str]:
     return [
         f"{incident.start_s:.3f}",
         incident.incident_class,
-        f"{incident.duration_s:.3f}",
+        f"{incident.duration_s:.3f}" if incident.duration_s >= 0.01 else f"{incident.duration_s:.2g}",
         f"{incident.extreme:.4g} {incident.unit}",
         "" if incident.extreme_pu is None else f"{incident.extreme_pu:.3f}",
         incident.duration_class or "",

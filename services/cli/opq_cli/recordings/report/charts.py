@@ -93,7 +93,7 @@ def envelope(incidents: Sequence[Finding]) -> Chart:
         [*curves, disturbances],
         420,
         xaxis=_axis("duration [s]", type="log", range=[-4, 2.3]),
-        yaxis=_axis("magnitude [pu]", range=[0, 2.2]),
+        yaxis=_axis("magnitude [pu]", range=[-0.05, 2.2]),
     )
 
 
@@ -195,7 +195,14 @@ def _curve(curve: Envelope, colour: str) -> list[dict[str, Any]]:
 
 
 def _axis(title: str, **more: Any) -> dict[str, Any]:
-    return {"title": {"text": title}, "gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _GRID, **more}
+    return {
+        "title": {"text": title},
+        "automargin": True,
+        "gridcolor": _GRID,
+        "zerolinecolor": _GRID,
+        "linecolor": _GRID,
+        **more,
+    }
 
 
 def _chart(traces: list[dict[str, Any]], height: int, **layout: Any) -> Chart:
