@@ -70,7 +70,8 @@ def test_two_hundred_random_disturbances_are_each_one_incident_of_the_right_clas
         if cycles < 2:
             continue
         assert incident.incident_class is expected_class(pu, duration_s), case
-        assert incident.extreme_pu == pytest.approx(pu, abs=0.002), case
+        # Class A asks for 0.2 % of Udin up to 1.5 pu; beyond it is of the reading.
+        assert incident.extreme_pu == pytest.approx(pu, abs=0.002 * (pu if pu > 1.5 else 1)), case
         wanted = duration_class(duration_s, nominal_hz)
         if pu < 0.1:
             length_s = incident.evidence["interruption_to_s"] - incident.evidence["interruption_from_s"]
