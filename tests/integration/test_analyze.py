@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,12 @@ import jsonschema
 import numpy as np
 import pytest
 
+from opq.errors import InvalidInput
 from opq.formats import Recording, StoredRecording, write_recordings
 from opq.formats.recording import Channel
 from opq.model.boxes import Nominal
 from opq.testing.waves import START_UNIX_NS, Step, Wave
+from opq_cli.recordings.options import make_options
 
 US = Nominal(120, 60)
 RATE = 6000.0
@@ -129,11 +132,19 @@ def test_incidents_come_as_csv(folder: Path) -> None:
     assert rows[0]["open_end"] == "False"
 
 
-@pytest.mark.parametrize("channel", ["Ub", "2"])
-def test_one_channel_is_taken_by_name_or_number(folder: Path, channel: str) -> None:
-    document = opq("analyze", "three.csv", "--channel", channel, "--json", directory=folder).document
+def test_one_channel_is_taken_by_its_number(folder: Path) -> None:
+    document = opq("analyze", "three.csv", "--channel", "2", "--json", directory=folder).document
     assert [entry["channel"] for entry in document["recordings"]] == ["Ub"]
     assert document["recordings"][0]["summary"]["unbalance"] is None
+
+
+def test_a_channel_is_taken_by_its_name_and_where_there_is_none_the_others_are_told(folder: Path) -> None:
+    answer = opq("analyze", "three.csv", "sag.csv", "--channel", "Uc", "--json", directory=folder)
+    assert answer.code == 0
+    assert [entry["channel"] for entry in answer.document["recordings"]] == ["Uc"]
+    (skipped,) = answer.document["skipped"]
+    assert skipped["source"] == "sag.csv"
+    assert "channel 'Uc' is not in the recording; it has: 1 'mains" in skipped["reason"]
 
 
 def test_the_declared_supply_may_be_given(folder: Path) -> None:
@@ -243,17 +254,13 @@ def test_names_that_are_no_utf_8_are_told_with_what_can_be_printed(folder: Path,
         (["sag.csv", "--frequency", "55"], 1, "opq: --frequency: got 55, expected 50 or 60"),
         (["sag.csv", "--json", "--csv"], 1, "opq: --json and --csv: choose one"),
         (["sag.csv", "--html", "no/where.html"], 1, "is no folder"),
-        (["sag.csv", "--envelope", "curve.json"], 1, "curve.json: not readable as a curve in JSON"),
         (["sag.csv", "--envelope", "ends.json"], 1, "last step ends at 0.5 s, expected no end (null)"),
         (["sag.csv", "--envelope", "list.json"], 1, "list.json: got list, expected an object"),
-        (["sag.csv", "--channel", "nix"], 1, "channel 'nix' is not in the recording; it has: 1 'mains"),
-        (["sag.csv", "--scale", "0"], 1, "opq: --scale: got 0, expected volts per count"),
     ],
 )
 def test_what_is_asked_wrongly_is_answered_in_one_line(
     folder: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    (folder / "curve.json").write_text("{", "utf-8")
     (folder / "ends.json").write_text('{"lower": [[0.5, 0.7]]}', "utf-8")
     (folder / "list.json").write_text("[1]", "utf-8")
     answer = opq("analyze", *arguments, directory=folder)
@@ -262,6 +269,26 @@ def test_what_is_asked_wrongly_is_answered_in_one_line(
     assert "Traceback" not in answer.err
     assert words in answer.err
     assert code == 2 or len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"frequency": 55.0}, "--frequency: got 55, expected 50 or 60"),
+        ({"scale": 0.0}, "--scale: got 0, expected volts per count"),
+        ({"scale": math.nan}, "--scale: got nan, expected volts per count"),
+        ({"envelopes": [Path("curve.json")]}, "curve.json: not readable as a curve in JSON: "),
+        ({"envelopes": [Path("no.json")]}, "no.json: not readable as a curve in JSON: "),
+    ],
+)
+def test_what_an_option_expects_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("curve.json").write_text("{", "utf-8")
+    usual: dict[str, Any] = {"frequency": None, "scale": None, "envelopes": []}
+    with pytest.raises(InvalidInput, match=re.escape(words)):
+        make_options("auto", None, sample_rate=None, channel="", **(usual | options))
 
 
 def test_the_schema_is_printed_without_a_recording() -> None:

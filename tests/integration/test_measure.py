@@ -205,9 +205,7 @@ def test_ten_minutes_lie_on_the_clock_and_have_a_severity(long: Path) -> None:
     ("arguments", "words"),
     [
         (["--what", "rms,watts"], "opq: --what: got 'watts', expected one of bands, crest, dc"),
-        (["--interval", "1h"], "opq: --interval: got '1h', expected one of 10min, 2h, 3s, window"),
         (["--what", "signalling"], "opq: --what signalling needs its frequency: give --signalling HZ"),
-        (["--json", "--csv"], "opq: --json and --csv: choose one"),
     ],
 )
 def test_what_is_asked_wrongly_is_answered_in_one_line(three: Path, arguments: list[str], words: str) -> None:

@@ -72,7 +72,6 @@ class PartLike(Protocol):
         """Whether it lasted when the record ended."""
 
 
-
 Part = TypeVar("Part", bound=PartLike)
 
 
