@@ -10,9 +10,10 @@ from opq.signal.spectrum import Spectra, total_distortion_pct
 RATE = 12000.0
 U_V = 230.0
 PEAK = U_V * np.sqrt(2)
-FREQUENCIES = [(50, 42.5), (50, 48), (50, 49.97), (50, 50), (50, 52), (50, 57.5)] + [
-    (60, 51), (60, 58), (60, 59.97), (60, 60), (60, 62), (60, 69)
-]  # fmt: skip
+FREQUENCIES = [
+    *((50, f_hz) for f_hz in (42.5, 48, 49.97, 50, 52, 57.5)),
+    *((60, f_hz) for f_hz in (51, 58, 59.97, 60, 62, 69)),
+]
 
 
 def feed(volts: np.ndarray, nominal: Nominal, block: int = 12000, **options: object) -> list[Measured]:

@@ -26,7 +26,7 @@ from opq.classifiers.base import PartLike
 from opq.clock import NS
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
-from opq.model.features import FEATURE_INDEX, WindowFlag, Windows
+from opq.model.features import WindowFlag, Windows
 from opq.model.incidents import Finding
 from opq.model.waveforms import VoltageSegment, VoltArray
 from opq.signal.aggregation import LONG_NS, SHORT_WINDOWS, TICK_NS, Aggregator, Intervals
@@ -44,7 +44,6 @@ _SLICE_BEFORE_S = 0.1
 _SLICE_MOST_S = 1.0
 _TWIN_NS = 20_000_000
 """Two pieces may time the beginning of the same thing so differently: about a cycle [ns]."""
-_FLICKER = [FEATURE_INDEX[name] for name in ("p_inst_max", "pst")]
 RECORDING = BoxId("recording")
 """Stands for the box in the findings of a recording."""
 
@@ -62,10 +61,17 @@ def waveform_classifiers() -> list[Classifier[Any]]:
 
 @dataclass(slots=True)
 class _Found:
-    """What one classifier has found so far; the last parts may go on."""
+    """What one classifier has found so far."""
 
     classifier: Classifier[Any]
-    parts: list[Any] = field(default_factory=list)
+    settled: list[Any] = field(default_factory=list)
+    near: list[Any] = field(default_factory=list)
+    """Parts that may go on in the next piece, or be shown by it too."""
+
+    @property
+    def parts(self) -> list[Any]:
+        """All of them."""
+        return self.settled + self.near
 
 
 class Analyzer:
@@ -188,10 +194,8 @@ class Analyzer:
     def _stamped(self, formed: FormedWindows) -> Windows:
         """Give windows their times."""
         begin, end = self._times(formed.start[0] + formed.start[1]), self._times(formed.end[0] + formed.end[1])
-        values = formed.values.astype(np.float32)
-        # The flicker of a recording is that of `FlickerSeverity`; windows of boxes carry it, these do not.
-        values[:, _FLICKER] = 0
-        return Windows(begin, end - begin, formed.flags, values)
+        # The flicker of a recording is that of `FlickerSeverity`; windows of boxes carry it, these have none.
+        return Windows(begin, end - begin, formed.flags, formed.values.astype(np.float32))
 
     def _flagged(self, basic: BasicWindows) -> npt.NDArray[np.bool_]:
         """Return which basic windows have a dip, swell or interruption in them, or no voltage."""
@@ -247,8 +251,8 @@ class Analyzer:
         """
         early_unix_ns = piece.from_unix_ns - _TWIN_NS
         for found in self._found:
-            near = [part for part in found.parts if part.open_end or part.end_unix_ns > early_unix_ns]
-            settled = [part for part in found.parts if not (part.open_end or part.end_unix_ns > early_unix_ns)]
+            near = [part for part in found.near if part.open_end or part.end_unix_ns > early_unix_ns]
+            found.settled += [part for part in found.near if not (part.open_end or part.end_unix_ns > early_unix_ns)]
             fresh = []
             for part in found.classifier.find(piece.record):
                 if part.start_unix_ns >= piece.to_unix_ns:
@@ -265,7 +269,7 @@ class Analyzer:
                     near = [each for each in near if all(each is not twin for twin in twins)]
                 fresh.append(part)
                 self._keep_slice(piece, part)
-            found.parts = settled + join_parts(near, fresh, found.classifier)
+            found.near = join_parts(near, fresh, found.classifier)
 
     def _keep_slice(self, piece: Piece, part: Any) -> None:
         """Keep the waveform around the beginning of an incident."""

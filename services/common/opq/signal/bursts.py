@@ -110,9 +110,9 @@ def _beyond_steps(
     """Return the surroundings of a stretch and its residual without changes of the fundamental.
 
     A dip of two to six cycles differs from the medians of five. Where the residual is mostly fundamental, it is taken against
-    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms. The middle of a dip
-    of less than two cycles has no other dip cycle beside it, but a whole one around it: what is not the fundamental of that
-    counts, if it is less. Where the voltage before is not that after, the smaller of both residuals counts.
+    one cycle on each side instead, and what is then still fundamental, a dip of one cycle, is left to the rms. The middle of
+    a dip of less than two cycles has no other dip cycle beside it, but a whole one around it: what is not the fundamental of
+    that counts, if it is less. Where the voltage before is not that after, the smaller of both residuals counts.
     """
     period = track.period_at((first + last) / 2)
     around = surroundings(volts, track, first, last)

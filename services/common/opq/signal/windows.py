@@ -124,7 +124,7 @@ class WindowFormer:
         frequency = np.column_stack(
             [per_window / 2 * self._sample_rate_hz / length, f_pair.min(axis=1), f_pair.max(axis=1)]
         )
-        values = np.empty((count, len(FEATURES)))
+        values = np.zeros((count, len(FEATURES)))
         values[:, FEATURE_INDEX["u_rms_v"]] = u_rms
         values[:, FEATURE_INDEX["u_rms_half_min_v"]] = low
         values[:, FEATURE_INDEX["u_rms_half_max_v"]] = high
