@@ -1,7 +1,7 @@
 """Random records with known disturbances: exactly what was drawn is found, at three levels of noise.
 
 The benchmark `benchmarks/classification.py` asks for 99 % of 1000 records of each kind with one disturbance and 97 % with two.
-Here are a few of each, so that a single wrong one is 2.5 % of its kind: the limits are those of the benchmark over all kinds of
+Here are a few of each, so that a single wrong one is 3 % of its kind: the limits are those of the benchmark over all kinds of
 a noise level together, less what chance does to so few, and for one kind two wrong ones.
 """
 
@@ -15,9 +15,9 @@ from opq.testing.classification import PAIRS, SINGLES, SNRS_DB, Kinds, classes_f
 from opq.testing.disturbances import draw_case
 
 SEED = 5
-CASES = {"one": 40, "two": 8}
-LEAST_ALL = {"one": 0.9825, "two": 0.94}
-"""At 99 % of 400 records fewer are right once in 30 runs; at 97 % of 104, once in 15: with the fixed seed, a test of change."""
+CASES = {"one": 30, "two": 5}
+LEAST_ALL = {"one": 0.98, "two": 0.935}
+"""Six of 300 wrong, four of 65: at 99 and 97 % chance alone makes more of them once in 30 and once in 20 runs."""
 
 
 def wrong(kinds: Kinds, snr_db: float, cases: int) -> list[str]:
