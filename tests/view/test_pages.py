@@ -232,7 +232,7 @@ class TestEvent:
 
     def test_it_lists_incidents_with_their_standard_and_evidence(self, site: Site) -> None:
         text = text_of(open_page("event", event=SAG))
-        assert "**house-3** | Voltage sag | instantaneous | 0.750 pu (90.0 V) | 0.308 s" in text
+        assert "**house-3** | Voltage sag | instantaneous | 0.750 pu (90.0 V) | 0.300 s" in text
         assert "IEEE 1159-2019, Table 2" in text
         assert "**ITIC no-damage region**, by plugin itic 1" in text
         assert "level allowed s | 0.02, 0.5" in text
