@@ -200,4 +200,5 @@ def _tell(report: Report, as_json: bool) -> None:
             typer.echo(f"wrote {report.rows} rows to {names}")
             continue
         several = f"{one.recordings} recordings, " if one.recordings > 1 else ""
-        typer.echo(f"wrote {names} ({one.form}: {several}{one.channels} channels, {one.samples} samples)")
+        plural = "channel" if one.channels == 1 else "channels"
+        typer.echo(f"wrote {names} ({one.form}: {several}{one.channels} {plural}, {one.samples} samples)")
