@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from opq.analysis import Analyzer
+from opq.analysis.heap import keep_freed_memory
 from opq.model.boxes import Nominal
 from opq.testing.waves import Wave
 
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="length of the signal whose speed is measured")
     options = parser.parse_args()
     # As `opq analyze` does: the products of matrices are small, more threads would only wait for each other.
+    keep_freed_memory()
     with threadpool_limits(1):
         speed(options.minutes)
     memory()

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from opq.analysis import Analysis, Analyzer
+from opq.analysis.heap import keep_freed_memory
 from opq.clock import NS
 from opq.model.boxes import Nominal
 from opq.model.incidents import IncidentClass
@@ -82,6 +83,7 @@ def wrong(analysis: Analysis, day: Day) -> list[str]:
 
 def main() -> None:
     hours = float(sys.argv[1]) if len(sys.argv) > 1 else 24.0
+    keep_freed_memory()
     with threadpool_limits(1):
         for nominal, seed in ((Nominal(120, 60), 1), (Nominal(230, 50), 2)):
             analysis, day, taken = analyse(nominal, hours, seed)

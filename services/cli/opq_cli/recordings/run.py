@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
 from opq.analysis import Analysis, Analyzer, find_nominal
+from opq.analysis.heap import keep_freed_memory
 from opq.analysis.nominal import USUAL_V
 from opq.analysis.phases import PhaseUnbalance, ThreePhases, common_nominal, three_phases
 from opq.classifiers import EnvelopeClassifier
@@ -76,6 +77,7 @@ class Outcome:
 def analyse_paths(paths: Sequence[Path], options: Options) -> Outcome:
     """Analyse all recordings in files; what cannot be read or analysed is said and does not stop the rest."""
     outcome = Outcome()
+    keep_freed_memory()
     # The products of matrices here are small: more threads would only wait for each other.
     with threadpool_limits(1), _progress() as progress:
         for path in paths:
