@@ -5,23 +5,17 @@ from typing import Annotated
 
 import typer
 
-FORMAT_HELP = "auto, comtrade, pqdif, csv, pqds, wav, flac, raw16 or parquet."
+from opq_cli.commands.recording_options import PATHS_HELP, Channel, Format, Frequency, SampleRate, Scale, UDin
 
 
 def analyze(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="Recordings: COMTRADE, PQDIF, CSV, WAV, FLAC, raw int16, Parquet.")
-    ] = None,
-    form: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "auto",
-    u_din: Annotated[float | None, typer.Option(help="Declared voltage [V]; found if not given.", min=1e-6)] = None,
-    frequency: Annotated[
-        float | None, typer.Option(help="Nominal frequency, 50 or 60 [Hz]; found if not given.")
-    ] = None,
-    scale: Annotated[float | None, typer.Option(help="Volts per count, for counts of a converter.")] = None,
-    sample_rate: Annotated[
-        float | None, typer.Option(help="Samples per second [Hz], for files that do not say.")
-    ] = None,
-    channel: Annotated[str, typer.Option(help="Name or number (from 1) of one channel; else all voltages.")] = "",
+    paths: Annotated[list[Path] | None, typer.Argument(help=PATHS_HELP)] = None,
+    form: Format = "auto",
+    u_din: UDin = None,
+    frequency: Frequency = None,
+    scale: Scale = None,
+    sample_rate: SampleRate = None,
+    channel: Channel = "",
     envelope: Annotated[
         list[Path] | None, typer.Option(help="A voltage tolerance curve (JSON) to judge by as well.")
     ] = None,

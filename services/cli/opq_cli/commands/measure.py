@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from opq_cli.commands.analyze import FORMAT_HELP
+from opq_cli.commands.recording_options import PATHS_HELP, Channel, Format, Frequency, SampleRate, Scale, UDin
 
 WHAT_HELP = (
     "Comma-separated: rms, half_cycle, frequency, thd, harmonics, interharmonics, bands, signalling, deviation, flicker, "
@@ -14,23 +14,17 @@ WHAT_HELP = (
 
 
 def measure(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Recordings: COMTRADE, PQDIF, CSV, WAV, FLAC, raw int16, Parquet.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(help=PATHS_HELP)],
     what: Annotated[str, typer.Option(help=WHAT_HELP)] = "rms,frequency",
     interval: Annotated[
         str, typer.Option(help="window (10 or 12 cycles), 3s, 10min or 2h, for what is aggregated.")
     ] = "window",
-    form: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "auto",
-    u_din: Annotated[float | None, typer.Option(help="Declared voltage [V]; found if not given.", min=1e-6)] = None,
-    frequency: Annotated[
-        float | None, typer.Option(help="Nominal frequency, 50 or 60 [Hz]; found if not given.")
-    ] = None,
-    scale: Annotated[float | None, typer.Option(help="Volts per count, for counts of a converter.")] = None,
-    sample_rate: Annotated[
-        float | None, typer.Option(help="Samples per second [Hz], for files that do not say.")
-    ] = None,
-    channel: Annotated[str, typer.Option(help="Name or number (from 1) of one channel; else all voltages.")] = "",
+    form: Format = "auto",
+    u_din: UDin = None,
+    frequency: Frequency = None,
+    scale: Scale = None,
+    sample_rate: SampleRate = None,
+    channel: Channel = "",
     signalling: Annotated[float, typer.Option(help="Frequency of mains signalling [Hz], for --what signalling.")] = 0.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: one object per series, values as columns.")

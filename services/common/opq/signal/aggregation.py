@@ -84,7 +84,6 @@ class Aggregator:
         self._slot_ns = slot_ns
         self._most = most
         self._slot = -1
-        self._in_slot = 0
         self._waiting: list[Intervals] = []
         self._waiting_count = 0
 

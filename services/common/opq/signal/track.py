@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from opq.model.boxes import Nominal
 from opq.model.waveforms import VoltArray
+from opq.signal.decimation import DecimatingFilter
 
 LAG_CYCLES = 8
 """Cycles between the two phasors that give one frequency: noise counts an eighth, and a phase jump spoils only eight."""
@@ -85,11 +86,8 @@ def _phasors(volts: VoltArray, block: int, cycle: float) -> npt.NDArray[np.compl
     """Return the phasor of each two cycles under a Hann window, referred to their middle."""
     offset = np.arange(2 * block) - (block - 0.5)
     window = 1 + np.cos(np.pi * offset / block)
-    taps = (window * (2 / window.sum()))[:, None] * np.column_stack(
-        [np.cos(2 * np.pi * offset / cycle), -np.sin(2 * np.pi * offset / cycle)]
-    )
-    products = volts.reshape(-1, block) @ np.concatenate([taps[:block], taps[block:]], axis=1)
-    both = products[:-1, :2] + products[1:, 2:]
+    turning = (window * (2 / window.sum())) * np.exp(-2j * np.pi * offset / cycle)
+    both = DecimatingFilter(np.stack([turning.real, turning.imag]), block).feed(volts)
     phasors: npt.NDArray[np.complex128] = both[:, 0] + 1j * both[:, 1]
     return phasors
 
