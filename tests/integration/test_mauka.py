@@ -226,13 +226,14 @@ async def test_an_event_goes_out_with_its_waveforms_and_comes_back_as_incidents(
     add_event(site.store)
     site.start_worker("worker-1", *make_plugins([], "").values())
     await soon(lambda: site.store.tasks.list(TaskState.DONE, "ieee1159"), "ieee1159 is done")
-    for plugin in ("itic", "semi_f47", "frequency", "distortion", "rapid_voltage_change"):
+    for plugin in ("itic", "semi_f47", "ieee1668", "frequency", "distortion", "rapid_voltage_change"):
         await site.done(plugin=plugin)
     found = {item.plugin: item for item in site.incidents() if item.event_id}
     assert {name: item.finding.incident_class.value for name, item in found.items()} == {
         "ieee1159": "VOLTAGE_SAG",
         "itic": "ITIC_NO_DAMAGE",
         "semi_f47": "SEMI_F47_VIOLATION",
+        "ieee1668": "IEEE_1668_VIOLATION",
     }
     sag = found["ieee1159"]
     assert sag.event_id == "e-1"

@@ -173,5 +173,5 @@ def test_a_worker_that_cannot_run_says_why_in_one_line(site: Site) -> None:
     assert site.processes.wait("wrong", 20) == 1
     assert site.processes.log_text("wrong") == (
         "opq worker: plugins: got 'hung', expected one of "
-        "distortion, frequency, hang, ieee1159, itic, long, outage, rapid_voltage_change, semi_f47, transient\n"
+        "distortion, frequency, hang, ieee1159, ieee1668, itic, long, outage, rapid_voltage_change, semi_f47, transient\n"
     )

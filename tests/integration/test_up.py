@@ -47,6 +47,7 @@ def test_every_disturbance_of_the_demo_is_found_and_rightly_classed_once_and_not
         "ITIC_NO_DAMAGE": 1,
         "OUTAGE": 1,
         "SEMI_F47_VIOLATION": 1,
+        "IEEE_1668_VIOLATION": 1,
         "VOLTAGE_INTERRUPTION": 1,
         "VOLTAGE_SAG": 5,
         "VOLTAGE_SWELL": 1,

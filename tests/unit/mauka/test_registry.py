@@ -11,7 +11,17 @@ from opq.errors import InvalidInput
 from opq.testing.distributions import make_distribution
 from opq_mauka.worker.registry import installed_plugins, make_plugins
 
-BUILT_IN = ["distortion", "frequency", "ieee1159", "itic", "outage", "rapid_voltage_change", "semi_f47", "transient"]
+BUILT_IN = [
+    "distortion",
+    "frequency",
+    "ieee1159",
+    "ieee1668",
+    "itic",
+    "outage",
+    "rapid_voltage_change",
+    "semi_f47",
+    "transient",
+]
 PEAK = """
 from pydantic import Field
 from opq_mauka.sdk import Plugin, PluginConfig

@@ -128,7 +128,12 @@ def demo_scenario(count: int, start_unix_ns: int, nominal: Nominal, seed: int = 
     feeder = tuple(box.box_id for box in quiet.boxes if box.feeder == quiet.boxes[0].feeder)
     first, last = everyone[:1], everyone[-1:]
     kind, found = DisturbanceKind, IncidentClass
-    interruption = (found.VOLTAGE_INTERRUPTION, found.ITIC_NO_DAMAGE, found.SEMI_F47_VIOLATION)
+    interruption = (
+        found.VOLTAGE_INTERRUPTION,
+        found.ITIC_NO_DAMAGE,
+        found.SEMI_F47_VIOLATION,
+        found.IEEE_1668_VIOLATION,
+    )
     disturbances = (
         Disturbance(kind.SAG, feeder, 6.0, 0.3, 0.75, (found.VOLTAGE_SAG,)),
         Disturbance(kind.SAG, last, 14.0, 0.45, 0.83, (found.VOLTAGE_SAG,)),
