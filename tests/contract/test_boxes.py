@@ -154,6 +154,36 @@ def test_health_is_stored(store: Store) -> None:
     assert store.boxes.status(BOX) == samples.status(power=Power.BATTERY, spooled_frames=12_345)
 
 
+def test_an_answer_to_a_configuration_is_stored(store: Store) -> None:
+    store.boxes.connected(samples.status())
+    assert store.boxes.configured(BOX, "session-1", T0 + 1, 3600) is True
+    assert store.boxes.status(BOX) == samples.status(window_cycles=3600, configured_unix_ns=T0 + 1)
+
+
+def test_a_refused_configuration_keeps_what_was_confirmed_before(store: Store) -> None:
+    store.boxes.connected(samples.status())
+    store.boxes.configured(BOX, "session-1", T0 + 1, 12)
+    store.boxes.configured(BOX, "session-1", T0 + 2, 9999, "größer als 3600")
+    expected = {"window_cycles": 12, "configured_unix_ns": T0 + 2, "configuration_problem": "größer als 3600"}
+    assert store.boxes.status(BOX) == samples.status(**expected)
+    store.boxes.configured(BOX, "session-1", T0 + 3, 1)
+    assert store.boxes.status(BOX) == samples.status(window_cycles=1, configured_unix_ns=T0 + 3)
+
+
+def test_an_answer_of_a_session_that_no_longer_holds_the_box_changes_nothing(store: Store) -> None:
+    assert store.boxes.configured(BOX, "session-1", T0, 12) is False
+    store.boxes.connected(samples.status(session_id="session-2"))
+    assert store.boxes.configured(BOX, "session-1", T0 + 1, 12) is False
+    assert store.boxes.status(BOX) == samples.status(session_id="session-2")
+
+
+def test_a_new_session_begins_without_an_answer(store: Store) -> None:
+    store.boxes.connected(samples.status())
+    store.boxes.configured(BOX, "session-1", T0 + 1, 9, "no")
+    store.boxes.connected(samples.status(session_id="session-2"))
+    assert store.boxes.status(BOX) == samples.status(session_id="session-2")
+
+
 def test_a_status_without_anything_is_the_default_one(store: Store) -> None:
     store.boxes.connected(BoxStatus(BOX))
     assert store.boxes.status(BOX) == BoxStatus(BOX)

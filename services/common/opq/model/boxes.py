@@ -99,6 +99,12 @@ class BoxStatus:
     agent_version: str = ""
     spooled_frames: int = 0
     """Frames the box holds that were not yet acknowledged."""
+    window_cycles: int = 0
+    """Cycles per feature window as the box confirmed them in this session, if `configured_unix_ns` is not 0."""
+    configured_unix_ns: int = 0
+    """When the box last answered a configuration in this session; 0 is not yet."""
+    configuration_problem: str = ""
+    """Why it refused the last one; empty if it did not."""
 
 
 @dataclass(frozen=True, slots=True)

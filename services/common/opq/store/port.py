@@ -66,6 +66,15 @@ class Boxes(Protocol):
         """Store what a box said of itself (`Power` value, frames not yet acknowledged)."""
         ...
 
+    def configured(
+        self, box_id: BoxId, session_id: str, unix_ns: int, window_cycles: int, configuration_problem: str = ""
+    ) -> bool:
+        """Store a box's answer to a configuration; whether `session_id` still holds the box.
+
+        With a problem the `window_cycles` confirmed before stay. A new session begins without an answer.
+        """
+        ...
+
     def status(self, box_id: BoxId) -> BoxStatus | None:
         """Return what was last seen of one box."""
         ...

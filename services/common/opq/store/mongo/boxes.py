@@ -6,7 +6,7 @@ from pymongo.synchronous.database import Database
 
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box, BoxSeen, BoxStatus
-from opq.store.documents import from_document, to_document
+from opq.store.documents import from_document, plain, to_document
 from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection
 from opq.store.mongo.connection import Document
@@ -69,6 +69,15 @@ class MongoBoxes:
     def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
         """See the port."""
         self._status.update({"_id": box_id}, {"$set": {"power": power, "spooled_frames": spooled_frames}})
+
+    def configured(
+        self, box_id: BoxId, session_id: str, unix_ns: int, window_cycles: int, configuration_problem: str = ""
+    ) -> bool:
+        """See the port."""
+        answer: Document = {"configured_unix_ns": unix_ns, "configuration_problem": configuration_problem}
+        if not configuration_problem:
+            answer["window_cycles"] = window_cycles
+        return self._status.update({"_id": box_id, "session_id": session_id}, {"$set": plain(answer, "box_status")})
 
     def status(self, box_id: BoxId) -> BoxStatus | None:
         """See the port."""

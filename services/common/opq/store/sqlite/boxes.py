@@ -1,9 +1,11 @@
 """Boxes and their status in SQLite."""
 
+import json
 from collections.abc import Sequence
 
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box, BoxSeen, BoxStatus
+from opq.store.documents import plain
 from opq.store.sqlite.connection import Connections
 from opq.store.sqlite.records import Records
 
@@ -81,6 +83,20 @@ class SqliteBoxes:
             db.execute(
                 "UPDATE box_status SET power = ?, spooled_frames = ? WHERE box_id = ?", (power, spooled_frames, box_id)
             )
+
+    def configured(
+        self, box_id: BoxId, session_id: str, unix_ns: int, window_cycles: int, configuration_problem: str = ""
+    ) -> bool:
+        """See the port."""
+        answer: dict[str, object] = {"configured_unix_ns": unix_ns, "configuration_problem": configuration_problem}
+        if not configuration_problem:
+            answer["window_cycles"] = window_cycles
+        with self._connections.writing() as db:
+            db.execute(
+                "UPDATE box_status SET rest = json_patch(rest, ?) WHERE box_id = ? AND session_id = ?",
+                (json.dumps(plain(answer, "box_status")), box_id, session_id),
+            )
+            return db.changes() > 0
 
     def status(self, box_id: BoxId) -> BoxStatus | None:
         """See the port."""
