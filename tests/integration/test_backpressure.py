@@ -111,6 +111,7 @@ async def test_on_shutdown_what_came_is_stored_and_acknowledged_before_the_strea
         )()
         await call.write(box_pb2.BoxUp(hello=box_pb2.Hello(box_id=BOX, boot_id="x")).SerializeToString())
         assert (await call.read()).HasField("welcome")
+        assert (await call.read()).HasField("configure")
         await flood_frames(call, time.time_ns() - 100 * NS, 20)
         await asyncio.sleep(0.3)
         stop.set()

@@ -4,6 +4,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import grpc
 import grpc.aio
@@ -12,12 +13,14 @@ import pytest
 
 from opq.codec import encode, samples_crc32
 from opq.ids import AcquisitionId, BoxId, EventId
+from opq.model.boxes import BoxStatus
 from opq.model.events import Acquisition
 from opq.model.features import FEATURE_INDEX, TimeSource
 from opq.rpc.channels import healthy
 from opq.rpc.frames import encode_frame
 from opq.rpc.twins import BoxUpTwin
 from opq.testing.frames import good_frame
+from opq.testing.processes import soon
 from opq.v1 import box_pb2, box_pb2_grpc, problem_pb2, waveform_pb2
 
 NS = 1_000_000_000
@@ -42,7 +45,15 @@ class Peer:
 
     async def hello(self, box_id: str) -> box_pb2.BoxDown:
         await self.send(box_pb2.BoxUp(hello=box_pb2.Hello(box_id=box_id, boot_id="x")).SerializeToString())
-        return await self.receive()
+        welcome = await self.receive()
+        self.first = (await self.receive()).configure
+        return welcome
+
+    async def answer(self, command_id: str, problem: str = "") -> None:
+        result = box_pb2.CommandResult(command_id=command_id)
+        if problem:
+            result.problem.message = problem
+        await self.send(box_pb2.BoxUp(command_result=result).SerializeToString())
 
     async def send(self, data: bytes) -> None:
         await self.call.write(data)
@@ -153,15 +164,29 @@ async def test_a_second_session_of_a_box_replaces_the_first(running) -> None:
         assert (await new.receive()).ack.last == [1]
 
 
-async def test_a_changed_configuration_goes_down_to_the_running_box(running) -> None:
-    from dataclasses import replace
+async def test_a_box_confirms_the_configuration_of_its_greeting_and_every_change(running) -> None:
+    def status() -> BoxStatus:
+        found = running.store.boxes.status(BoxId("b-1"))
+        assert found is not None
+        return found
 
     async with Peer(running.address) as box:
         await box.hello("b-1")
+        assert box.first.configuration.window_cycles == 0
+        assert status().configured_unix_ns == 0
+        await box.answer(box.first.command_id)
+        await soon(lambda: status().configured_unix_ns, "the greeting's configuration is confirmed")
         known = running.store.boxes.get(BoxId("b-1"))
         running.store.boxes.put(replace(known, window_cycles=1))
-        down = await box.receive()
-        assert down.configure.configuration.window_cycles == 1
+        configure = (await box.receive()).configure
+        assert configure.configuration.window_cycles == 1
+        assert status().window_cycles == 0
+        await box.answer(configure.command_id)
+        await soon(lambda: status().window_cycles == 1, "the change is confirmed")
+        running.store.boxes.put(replace(known, window_cycles=7))
+        await box.answer((await box.receive()).configure.command_id, "windows of 7 cycles are odd")
+        await soon(lambda: status().configuration_problem, "the refusal is stored")
+        assert (status().window_cycles, status().configuration_problem) == (1, "windows of 7 cycles are odd")
 
 
 class Upload:

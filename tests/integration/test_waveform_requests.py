@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from opq.codec import decode
 from opq.ids import AcquisitionId, BoxId, EventId
 from opq.model.boxes import Nominal
 from opq.model.events import Acquisition
+from opq.model.overrides import Override
 from opq.rpc.channels import MAX_BOX_MESSAGE_BYTES, Server
 from opq.sim.scenario import quiet_scenario
 from opq.store import Store, open_store
+from opq.store.overrides import put_override, read_overrides
+from opq.testing.processes import soon
 from opq.v1 import makai_pb2
 from opq_box_agent.agent import Agent, AgentConfig
 from opq_box_agent.sources.synthetic import SyntheticSource
@@ -31,8 +35,11 @@ class Asked:
     def __init__(self, ingest: Ingest, store: Store, agent: Agent) -> None:
         self.ingest, self.store, self.agent = ingest, store, agent
         self.updates: list[makai_pb2.AcquisitionUpdate] = []
-        ingest.feed.acquisition = self.updates.append  # type: ignore[method-assign]
-        ingest._uploads._announce = self.updates.append
+        ingest.makai.acquisition = self._heard  # type: ignore[method-assign]
+        ingest._uploads._announce = self._heard
+
+    def _heard(self, _: BoxId, update: makai_pb2.AcquisitionUpdate) -> None:
+        self.updates.append(update)
 
     def ask(self, name: str, start_ns: int, end_ns: int) -> None:
         self.store.acquisitions.put(Acquisition(AcquisitionId(name), EventId("e"), BOX, start_ns, end_ns))
@@ -131,16 +138,41 @@ async def test_a_box_that_is_not_connected_is_said_to_be_so(asked: Asked) -> Non
     assert (await asked.answer("nobody")).problem.message == "the box is not connected"
 
 
-async def test_the_length_of_windows_is_changed_from_the_store_while_the_box_runs(asked: Asked) -> None:
-    from dataclasses import replace
+def windows_per_second(asked: Asked) -> int:
+    latest = asked.store.measurements.latest(BOX)
+    return 0 if latest is None else latest.windows
+
+
+async def test_windows_become_one_cycle_and_the_basic_ones_again_and_the_box_confirms_both(asked: Asked) -> None:
+    def confirmed(cycles: int) -> bool:
+        status = asked.store.boxes.status(BOX)
+        return status is not None and bool(status.configured_unix_ns) and status.window_cycles == cycles
 
     box = asked.store.boxes.get(BOX)
     assert box is not None
+    await soon(lambda: confirmed(0), "what the greeting said is confirmed")
     asked.store.boxes.put(replace(box, window_cycles=1))
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        latest = asked.store.measurements.latest(BOX)
-        if latest is not None and latest.windows >= 50:
-            return
-        await asyncio.sleep(0.2)
-    raise AssertionError("the box still measures in windows of twelve cycles")
+    await soon(lambda: confirmed(1) and windows_per_second(asked) >= 50, "a window is a cycle")
+    asked.store.boxes.put(box)
+    await soon(lambda: confirmed(0) and 4 <= windows_per_second(asked) <= 6, "a window is twelve cycles again")
+
+
+async def test_a_box_that_refuses_a_window_says_why_and_goes_on_as_before(asked: Asked) -> None:
+    box = asked.store.boxes.get(BOX)
+    assert box is not None
+    asked.store.boxes.put(replace(box, window_cycles=5000))
+    await soon(lambda: asked.store.boxes.status(BOX).configuration_problem, "it refuses")
+    status = asked.store.boxes.status(BOX)
+    assert status is not None
+    assert (status.window_cycles, status.configuration_problem) == (
+        0,
+        "window_cycles: got 5000, expected 0 to 3600",
+    )
+
+
+async def test_an_override_ends_by_itself_and_the_window_is_as_before(asked: Asked) -> None:
+    put_override(asked.store, BOX, Override(time.time_ns() + 9 * NS, window_cycles=1))
+    await soon(lambda: windows_per_second(asked) >= 50, "the override is in force")
+    await soon(lambda: 4 <= windows_per_second(asked) <= 6, "it has ended")
+    assert time.time_ns() >= read_overrides(asked.store, BOX).by_box[BOX].until_unix_ns
+    assert asked.store.boxes.get(BOX).window_cycles == 0

@@ -22,15 +22,17 @@ from opq.model.features import TimeSource
 from opq.model.services import Heartbeat
 from opq.rpc.frames import TIME_SOURCES
 from opq.rpc.service import until_stopped
+from opq.rpc.shards import parse_addresses
 from opq.rpc.threads import call_in
 from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
+from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
 from opq_ingest.checks import rejection
-from opq_ingest.feed import MakaiFeed
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
+from opq_ingest.shards import MakaiShards
 from opq_ingest.uploads import Uploads
 
 _BATCH_S = 0.1
@@ -63,8 +65,9 @@ class Ingest:
         self._recorder = Recorder(store, clock)
         self._working_since_unix_ns = clock.unix_ns()
         self._flowed_ns = clock.monotonic_ns()
-        self.feed = MakaiFeed(settings.ingest_id, settings.makai, lambda: self._sessions, self._on_down, clock)
-        self._uploads = Uploads(store, self._calls, self.feed.acquisition)
+        shards = parse_addresses(settings.makai)
+        self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock)
+        self._uploads = Uploads(store, self._calls, self.makai.acquisition)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Make the handlers of `opq.v1.BoxService`; what comes up a Connect stream is not decoded by gRPC."""
@@ -94,7 +97,7 @@ class Ingest:
             self._acknowledge_for_ever(),
             self._keep_house(),
             self._pass_configurations(),
-            self.feed.run(),
+            self.makai.run(),
         )
         tasks = [asyncio.create_task(job) for job in jobs]
         await until_stopped(stop, tasks)
@@ -115,12 +118,13 @@ class Ingest:
         log = self._log.bind(box_id=box.box_id, session_id=session.session_id)
         if before := self._sessions.get(box.box_id):
             before.close()
+        self.makai.set_boxes([box])
         self._sessions[box.box_id] = session
         sender = asyncio.create_task(self._send(session, context))
         try:
             await call_in(self._calls, self._store.boxes.connected, _status(session, hello, self._clock))
             self._welcome(session, box, hello)
-            self.feed.presence(box.box_id, True)
+            self.makai.presence(box.box_id, True)
             log.info(
                 "box connected", peer=context.peer(), agent_version=hello.agent_version, spooled=hello.spooled_frames
             )
@@ -135,7 +139,7 @@ class Ingest:
             sender.cancel()
             if self._sessions.get(box.box_id) is session:
                 del self._sessions[box.box_id]
-                self.feed.presence(box.box_id, False)
+                self.makai.presence(box.box_id, False)
             with contextlib.suppress(Unavailable):
                 now = self._clock.unix_ns()
                 await call_in(self._calls, self._store.boxes.disconnected, box.box_id, session.session_id, now)
@@ -148,7 +152,7 @@ class Ingest:
             up = box_pb2.BoxUp.FromString(first if isinstance(first, bytes) else b"")
             if not up.HasField("hello"):
                 raise InvalidInput(f"first message: got {up.WhichOneof('kind')}, expected hello")
-            box = await call_in(self._calls, self._store.boxes.get, ids.box_id(up.hello.box_id))
+            box = await call_in(self._calls, self._box_in_force, ids.box_id(up.hello.box_id))
             if box is None:
                 raise NotFound(
                     f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
@@ -162,7 +166,6 @@ class Ingest:
         return box, up.hello
 
     def _welcome(self, session: BoxSession, box: Box, hello: box_pb2.Hello) -> None:
-        session.window_cycles = box.window_cycles
         codec = hello.codecs[0] if hello.codecs else waveform_pb2.WAVEFORM_CODEC_RAW_INT16
         session.send(
             box_pb2.BoxDown(
@@ -175,6 +178,15 @@ class Ingest:
                 )
             )
         )
+        # Not every box answers the greeting: this one it must.
+        self._configure(session, box.window_cycles)
+
+    def _configure(self, session: BoxSession, window_cycles: int) -> None:
+        session.configure(f"configure-{self._clock.unix_ns()}", window_cycles)
+
+    def _box_in_force(self, box_id: BoxId) -> Box | None:
+        box = self._store.boxes.get(box_id)
+        return box and read_overrides(self._store, box_id).in_force(box, self._clock.unix_ns())
 
     async def _receive(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
         """Read until the box ends the stream; while too much waits for the store, do not read."""
@@ -207,19 +219,27 @@ class Ingest:
         elif kind == "goodbye":
             self._log.info("goodbye", box_id=session.box_id, reason=up.goodbye.reason[:200])
         elif kind == "command_result":
-            self._command_result(session, up.command_result)
+            await self._command_result(session, up.command_result)
         else:
             session.send(
                 rejection(0, InvalidInput(f"message: got {kind}, expected a frame, health, result or goodbye"))
             )
 
-    def _command_result(self, session: BoxSession, result: box_pb2.CommandResult) -> None:
+    async def _command_result(self, session: BoxSession, result: box_pb2.CommandResult) -> None:
         log = self._log.bind(box_id=session.box_id, command_id=result.command_id)
-        if result.HasField("problem"):
-            log.warning("the box cannot", reason=result.problem.message)
-            self.feed.acquisition(makai_pb2.AcquisitionUpdate(acquisition_id=result.command_id, problem=result.problem))
+        problem = (result.problem.message[:500] or "no reason given") if result.HasField("problem") else ""
+        if problem:
+            log.warning("the box cannot", reason=problem)
         else:
             log.info("command done")
+        cycles = session.commands.pop(result.command_id, None)
+        if cycles is not None:
+            now = self._clock.unix_ns()
+            answered = self._store.boxes.configured
+            await call_in(self._calls, answered, session.box_id, session.session_id, now, cycles, problem)
+        elif problem:
+            update = makai_pb2.AcquisitionUpdate(acquisition_id=result.command_id, problem=result.problem)
+            self.makai.acquisition(session.box_id, update)
 
     async def _send(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
         while (down := await session.next_message()) is not None:
@@ -277,7 +297,7 @@ class Ingest:
             self._room.set()
         if outcome.frames:
             stored = outcome.frames.items()
-            self.feed.frames([(frame.box_id, work[at].data, frame.start_unix_ns) for at, frame in stored])
+            self.makai.frames([(frame.box_id, work[at].data, frame.start_unix_ns) for at, frame in stored])
         for position, frame in outcome.frames.items():
             batch[position][0].acked.append(frame.sequence)
         for position, (sequence, error) in outcome.errors.items():
@@ -307,7 +327,7 @@ class Ingest:
                     code=problem_pb2.PROBLEM_CODE_NOT_AVAILABLE, message="the box is not connected"
                 )
                 update = makai_pb2.AcquisitionUpdate(acquisition_id=request.acquisition_id, problem=problem)
-                self.feed.acquisition(update)
+                self.makai.acquisition(BoxId(request.box_id), update)
                 return
             wanted = box_pb2.WaveformRequest(
                 acquisition_id=request.acquisition_id,
@@ -329,11 +349,12 @@ class Ingest:
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     async def _pass_configurations(self) -> None:
-        """Tell boxes that were changed in the store."""
+        """Tell boxes that were changed in the store, or whose override began or ended."""
         while True:
             await asyncio.sleep(_CONFIGURATION_S)
             try:
-                self._reconfigure(await call_in(self._calls, self._store.boxes.list))
+                now = self._clock.unix_ns()
+                self._reconfigure(await call_in(self._calls, boxes_in_force, self._store, now))
             except Unavailable as error:
                 self._log.warning("the store is away", reason=str(error))
 
@@ -346,14 +367,11 @@ class Ingest:
         self._store.heartbeats.beat(Heartbeat(self._settings.ingest_id, "ingest", since, now))
 
     def _reconfigure(self, boxes: list[Box]) -> None:
-        now = self._clock.unix_ns()
+        self.makai.set_boxes(boxes)
         for box in boxes:
             session = self._sessions.get(box.box_id)
             if session and session.window_cycles != box.window_cycles:
-                session.window_cycles = box.window_cycles
-                configuration = box_pb2.BoxConfiguration(window_cycles=box.window_cycles)
-                command = box_pb2.Configure(command_id=f"configure-{now}", configuration=configuration)
-                session.send(box_pb2.BoxDown(configure=command))
+                self._configure(session, box.window_cycles)
 
 
 def _status(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatus:

@@ -17,6 +17,8 @@ class BoxSession:
         self.box_id, self.session_id = box_id, session_id
         self.window_cycles = 0
         """Last configuration sent down."""
+        self.commands: dict[str, int] = {}
+        """Configurations without an answer: command id and window cycles."""
         self.acked: list[int] = []
         """Sequences stored and not yet acknowledged."""
         self._outbox: deque[box_pb2.BoxDown] = deque()
@@ -30,6 +32,14 @@ class BoxSession:
             return
         self._outbox.append(message)
         self._wake.set()
+
+    def configure(self, command_id: str, window_cycles: int) -> None:
+        """Queue a configuration, which the box is to confirm."""
+        self.window_cycles = window_cycles
+        self.commands[command_id] = window_cycles
+        configuration = box_pb2.BoxConfiguration(window_cycles=window_cycles)
+        command = box_pb2.Configure(command_id=command_id, configuration=configuration)
+        self.send(box_pb2.BoxDown(configure=command))
 
     def flush_acks(self) -> None:
         """Queue one Ack for all that was stored since the last."""

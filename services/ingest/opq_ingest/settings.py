@@ -10,7 +10,10 @@ class IngestSettings(ServiceSettings):
 
     listen: str = Field("127.0.0.1:4500", description="address and port for boxes, HOST:PORT")
     store: str = Field("sqlite:opq-data/store", description="where results live: sqlite:DIRECTORY or mongodb://...")
-    makai: str = Field("127.0.0.1:4501", description="address and port of Makai, HOST:PORT")
+    makai: str = Field(
+        "127.0.0.1:4501",
+        description="where Makai is, HOST:PORT; several shards as ID=HOST:PORT,ID=HOST:PORT with the ids of their --shards",
+    )
     ingest_id: str = Field(
         "ingest-1", pattern=r"^[a-z0-9-]{1,63}$", description="name of this process, unique in the site"
     )

@@ -27,7 +27,7 @@ class Uploads:
     """Takes uploads for acquisitions that Makai asked for."""
 
     def __init__(
-        self, store: Store, executor: Executor, announce: Callable[[makai_pb2.AcquisitionUpdate], None]
+        self, store: Store, executor: Executor, announce: Callable[[BoxId, makai_pb2.AcquisitionUpdate], None]
     ) -> None:
         self._store, self._executor, self._announce = store, executor, announce
         self._log = structlog.get_logger()
@@ -44,7 +44,8 @@ class Uploads:
         info = await call_in(self._executor, self._store.waveforms.info, acquisition.acquisition_id)
         received = await call_in(self._executor, self._store.waveforms.received, acquisition.acquisition_id)
         if info is not None:
-            self._announce(makai_pb2.AcquisitionUpdate(acquisition_id=info.acquisition_id, stored_bytes=received))
+            update = makai_pb2.AcquisitionUpdate(acquisition_id=info.acquisition_id, stored_bytes=received)
+            self._announce(acquisition.box_id, update)
         return waveform_pb2.ResumeWaveformResponse(received_bytes=received, committed=info is not None)
 
     async def take(self, chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> waveform_pb2.WaveformReceipt:
@@ -78,7 +79,8 @@ class Uploads:
                 f"upload: the stream ended after {received} of {header.encoded_bytes} bytes; resume at {received}"
             )
         await call_in(self._executor, self._finish, acquisition, header)
-        self._announce(makai_pb2.AcquisitionUpdate(acquisition_id=acquisition.acquisition_id, stored_bytes=received))
+        update = makai_pb2.AcquisitionUpdate(acquisition_id=acquisition.acquisition_id, stored_bytes=received)
+        self._announce(acquisition.box_id, update)
         self._log.info("waveform stored", box_id=header.box_id, acquisition_id=header.acquisition_id, bytes=received)
         return waveform_pb2.WaveformReceipt(acquisition_id=acquisition.acquisition_id, stored_bytes=received)
 
