@@ -26,13 +26,15 @@ from opq.v1 import features_pb2 as opq_dot_v1_dot_features__pb2
 from opq.v1 import problem_pb2 as opq_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12opq/v1/makai.proto\x12\x06opq.v1\x1a\x15opq/v1/features.proto\x1a\x14opq/v1/problem.proto\"\xb5\x01\n\x06\x46\x65\x65\x64Up\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.opq.v1.FeedHelloH\x00\x12$\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x12.opq.v1.FrameBatchH\x00\x12\'\n\x08presence\x18\x03 \x01(\x0b\x32\x13.opq.v1.BoxPresenceH\x00\x12\x30\n\x0b\x61\x63quisition\x18\x04 \x01(\x0b\x32\x19.opq.v1.AcquisitionUpdateH\x00\x42\x06\n\x04kind\"n\n\x08\x46\x65\x65\x64\x44own\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1a.opq.v1.AcquisitionRequestH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.opq.v1.AcquisitionCancelH\x00\x42\x06\n\x04kind\"L\n\tFeedHello\x12\x11\n\tingest_id\x18\x01 \x01(\t\x12\x1b\n\x13missed_from_unix_ns\x18\x02 \x01(\x10\x12\x0f\n\x07\x62ox_ids\x18\x03 \x03(\t\".\n\nFrameBatch\x12 \n\x06\x66rames\x18\x01 \x03(\x0b\x32\x10.opq.v1.BoxFrame\"?\n\x08\x42oxFrame\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12#\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x14.opq.v1.FeatureFrame\"0\n\x0b\x42oxPresence\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\"h\n\x12\x41\x63quisitionRequest\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x63quisition_id\x18\x02 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x03 \x01(\x10\x12\x13\n\x0b\x65nd_unix_ns\x18\x04 \x01(\x10\";\n\x11\x41\x63quisitionCancel\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x63quisition_id\x18\x02 \x01(\t\"c\n\x11\x41\x63quisitionUpdate\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12\x14\n\x0cstored_bytes\x18\x02 \x01(\x04\x12 \n\x07problem\x18\x03 \x01(\x0b\x32\x0f.opq.v1.Problem2<\n\x0cMakaiService\x12,\n\x04\x46\x65\x65\x64\x12\x0e.opq.v1.FeedUp\x1a\x10.opq.v1.FeedDown(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12opq/v1/makai.proto\x12\x06opq.v1\x1a\x15opq/v1/features.proto\x1a\x14opq/v1/problem.proto\"\xb5\x01\n\x06\x46\x65\x65\x64Up\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.opq.v1.FeedHelloH\x00\x12$\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x12.opq.v1.FrameBatchH\x00\x12\'\n\x08presence\x18\x03 \x01(\x0b\x32\x13.opq.v1.BoxPresenceH\x00\x12\x30\n\x0b\x61\x63quisition\x18\x04 \x01(\x0b\x32\x19.opq.v1.AcquisitionUpdateH\x00\x42\x06\n\x04kind\"n\n\x08\x46\x65\x65\x64\x44own\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1a.opq.v1.AcquisitionRequestH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.opq.v1.AcquisitionCancelH\x00\x42\x06\n\x04kind\"L\n\tFeedHello\x12\x11\n\tingest_id\x18\x01 \x01(\t\x12\x1b\n\x13missed_from_unix_ns\x18\x02 \x01(\x10\x12\x0f\n\x07\x62ox_ids\x18\x03 \x03(\t\".\n\nFrameBatch\x12 \n\x06\x66rames\x18\x01 \x03(\x0b\x32\x10.opq.v1.BoxFrame\"?\n\x08\x42oxFrame\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12#\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x14.opq.v1.FeatureFrame\"0\n\x0b\x42oxPresence\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\"h\n\x12\x41\x63quisitionRequest\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x63quisition_id\x18\x02 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x03 \x01(\x10\x12\x13\n\x0b\x65nd_unix_ns\x18\x04 \x01(\x10\";\n\x11\x41\x63quisitionCancel\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x63quisition_id\x18\x02 \x01(\t\"c\n\x11\x41\x63quisitionUpdate\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12\x14\n\x0cstored_bytes\x18\x02 \x01(\x04\x12 \n\x07problem\x18\x03 \x01(\x0b\x32\x0f.opq.v1.Problem\"]\n\x0eTriggerRequest\x12\x0f\n\x07\x62ox_ids\x18\x01 \x03(\t\x12\x15\n\rstart_unix_ns\x18\x02 \x01(\x10\x12\x13\n\x0b\x65nd_unix_ns\x18\x03 \x01(\x10\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0fTriggerResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.opq.v1.OpenedEvent\"A\n\x0bOpenedEvent\x12\x0f\n\x07grid_id\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62ox_ids\x18\x03 \x03(\t\"<\n\x12\x43\x61ncelEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ncelled_by\x18\x02 \x01(\t\"(\n\x13\x43\x61ncelEventResponse\x12\x11\n\tcancelled\x18\x01 \x01(\r\"Z\n\x14WatchTriggersRequest\x12\x0f\n\x07grid_id\x18\x01 \x01(\t\x12\x0e\n\x06\x62ox_id\x18\x02 \x01(\t\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x13.opq.v1.TriggerKind\"\xcb\x01\n\x0bTriggerSeen\x12\x0f\n\x07grid_id\x18\x01 \x01(\t\x12\x0e\n\x06\x62ox_id\x18\x02 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x03 \x01(\x10\x12\x13\n\x0b\x65nd_unix_ns\x18\x04 \x01(\x10\x12!\n\x04kind\x18\x05 \x01(\x0e\x32\x13.opq.v1.TriggerKind\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\r\n\x05value\x18\x07 \x01(\x01\x12\r\n\x05limit\x18\x08 \x01(\x01\x12\x10\n\x08\x64\x65tector\x18\t \x01(\t\x12\x0c\n\x04lost\x18\n \x01(\x04\"$\n\x12GetBoxStateRequest\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\"\xed\x01\n\x13GetBoxStateResponse\x12\x0e\n\x06\x62ox_id\x18\x01 \x01(\t\x12\x0f\n\x07grid_id\x18\x02 \x01(\t\x12\x10\n\x08makai_id\x18\x03 \x01(\t\x12!\n\x06limits\x18\x04 \x01(\x0b\x32\x11.opq.v1.BoxLimits\x12\x15\n\rwindow_cycles\x18\x05 \x01(\r\x12\x14\n\x0c\x63lock_lag_ns\x18\x06 \x01(\x12\x12\x19\n\x11\x62udget_used_bytes\x18\x07 \x01(\x04\x12#\n\x06scores\x18\x08 \x03(\x0b\x32\x13.opq.v1.MetricScore\x12\x13\n\x0b\x64\x65tail_json\x18\t \x01(\t\"o\n\tBoxLimits\x12\x10\n\x08u_low_pu\x18\x01 \x01(\x01\x12\x11\n\tu_high_pu\x18\x02 \x01(\x01\x12\x16\n\x0e\x66_deviation_hz\x18\x03 \x01(\x01\x12\x0f\n\x07thd_pct\x18\x04 \x01(\x01\x12\x14\n\x0ctransient_pu\x18\x05 \x01(\x01\"\\\n\x0bMetricScore\x12\x10\n\x08\x64\x65tector\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x0c\n\x04mean\x18\x04 \x01(\x01\x12\x0e\n\x06spread\x18\x05 \x01(\x01*Y\n\x0bTriggerKind\x12\x1c\n\x18TRIGGER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11TRIGGER_KIND_HARD\x10\x01\x12\x15\n\x11TRIGGER_KIND_SOFT\x10\x02\x32\xce\x02\n\x0cMakaiService\x12,\n\x04\x46\x65\x65\x64\x12\x0e.opq.v1.FeedUp\x1a\x10.opq.v1.FeedDown(\x01\x30\x01\x12:\n\x07Trigger\x12\x16.opq.v1.TriggerRequest\x1a\x17.opq.v1.TriggerResponse\x12\x46\n\x0b\x43\x61ncelEvent\x12\x1a.opq.v1.CancelEventRequest\x1a\x1b.opq.v1.CancelEventResponse\x12\x44\n\rWatchTriggers\x12\x1c.opq.v1.WatchTriggersRequest\x1a\x13.opq.v1.TriggerSeen0\x01\x12\x46\n\x0bGetBoxState\x12\x1a.opq.v1.GetBoxStateRequest\x1a\x1b.opq.v1.GetBoxStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opq.v1.makai_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TRIGGERKIND']._serialized_start=1985
+  _globals['_TRIGGERKIND']._serialized_end=2074
   _globals['_FEEDUP']._serialized_start=76
   _globals['_FEEDUP']._serialized_end=257
   _globals['_FEEDDOWN']._serialized_start=259
@@ -51,6 +53,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACQUISITIONCANCEL']._serialized_end=777
   _globals['_ACQUISITIONUPDATE']._serialized_start=779
   _globals['_ACQUISITIONUPDATE']._serialized_end=878
-  _globals['_MAKAISERVICE']._serialized_start=880
-  _globals['_MAKAISERVICE']._serialized_end=940
+  _globals['_TRIGGERREQUEST']._serialized_start=880
+  _globals['_TRIGGERREQUEST']._serialized_end=973
+  _globals['_TRIGGERRESPONSE']._serialized_start=975
+  _globals['_TRIGGERRESPONSE']._serialized_end=1029
+  _globals['_OPENEDEVENT']._serialized_start=1031
+  _globals['_OPENEDEVENT']._serialized_end=1096
+  _globals['_CANCELEVENTREQUEST']._serialized_start=1098
+  _globals['_CANCELEVENTREQUEST']._serialized_end=1158
+  _globals['_CANCELEVENTRESPONSE']._serialized_start=1160
+  _globals['_CANCELEVENTRESPONSE']._serialized_end=1200
+  _globals['_WATCHTRIGGERSREQUEST']._serialized_start=1202
+  _globals['_WATCHTRIGGERSREQUEST']._serialized_end=1292
+  _globals['_TRIGGERSEEN']._serialized_start=1295
+  _globals['_TRIGGERSEEN']._serialized_end=1498
+  _globals['_GETBOXSTATEREQUEST']._serialized_start=1500
+  _globals['_GETBOXSTATEREQUEST']._serialized_end=1536
+  _globals['_GETBOXSTATERESPONSE']._serialized_start=1539
+  _globals['_GETBOXSTATERESPONSE']._serialized_end=1776
+  _globals['_BOXLIMITS']._serialized_start=1778
+  _globals['_BOXLIMITS']._serialized_end=1889
+  _globals['_METRICSCORE']._serialized_start=1891
+  _globals['_METRICSCORE']._serialized_end=1983
+  _globals['_MAKAISERVICE']._serialized_start=2077
+  _globals['_MAKAISERVICE']._serialized_end=2411
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,26 @@ class MakaiServiceStub(object):
                 request_serializer=opq_dot_v1_dot_makai__pb2.FeedUp.SerializeToString,
                 response_deserializer=opq_dot_v1_dot_makai__pb2.FeedDown.FromString,
                 _registered_method=True)
+        self.Trigger = channel.unary_unary(
+                '/opq.v1.MakaiService/Trigger',
+                request_serializer=opq_dot_v1_dot_makai__pb2.TriggerRequest.SerializeToString,
+                response_deserializer=opq_dot_v1_dot_makai__pb2.TriggerResponse.FromString,
+                _registered_method=True)
+        self.CancelEvent = channel.unary_unary(
+                '/opq.v1.MakaiService/CancelEvent',
+                request_serializer=opq_dot_v1_dot_makai__pb2.CancelEventRequest.SerializeToString,
+                response_deserializer=opq_dot_v1_dot_makai__pb2.CancelEventResponse.FromString,
+                _registered_method=True)
+        self.WatchTriggers = channel.unary_stream(
+                '/opq.v1.MakaiService/WatchTriggers',
+                request_serializer=opq_dot_v1_dot_makai__pb2.WatchTriggersRequest.SerializeToString,
+                response_deserializer=opq_dot_v1_dot_makai__pb2.TriggerSeen.FromString,
+                _registered_method=True)
+        self.GetBoxState = channel.unary_unary(
+                '/opq.v1.MakaiService/GetBoxState',
+                request_serializer=opq_dot_v1_dot_makai__pb2.GetBoxStateRequest.SerializeToString,
+                response_deserializer=opq_dot_v1_dot_makai__pb2.GetBoxStateResponse.FromString,
+                _registered_method=True)
 
 
 class MakaiServiceServicer(object):
@@ -53,6 +73,34 @@ class MakaiServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Trigger(self, request, context):
+        """Opens an event by hand: these boxes, this interval, one event per grid. Answered when the events are on record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelEvent(self, request, context):
+        """Takes back what an event still waits for; those waveforms are missing from then on, and the event goes its way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTriggers(self, request, context):
+        """Triggers as they are found, from now on, until the caller ends the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBoxState(self, request, context):
+        """What this shard knows of one box right now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MakaiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +108,26 @@ def add_MakaiServiceServicer_to_server(servicer, server):
                     servicer.Feed,
                     request_deserializer=opq_dot_v1_dot_makai__pb2.FeedUp.FromString,
                     response_serializer=opq_dot_v1_dot_makai__pb2.FeedDown.SerializeToString,
+            ),
+            'Trigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.Trigger,
+                    request_deserializer=opq_dot_v1_dot_makai__pb2.TriggerRequest.FromString,
+                    response_serializer=opq_dot_v1_dot_makai__pb2.TriggerResponse.SerializeToString,
+            ),
+            'CancelEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelEvent,
+                    request_deserializer=opq_dot_v1_dot_makai__pb2.CancelEventRequest.FromString,
+                    response_serializer=opq_dot_v1_dot_makai__pb2.CancelEventResponse.SerializeToString,
+            ),
+            'WatchTriggers': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTriggers,
+                    request_deserializer=opq_dot_v1_dot_makai__pb2.WatchTriggersRequest.FromString,
+                    response_serializer=opq_dot_v1_dot_makai__pb2.TriggerSeen.SerializeToString,
+            ),
+            'GetBoxState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBoxState,
+                    request_deserializer=opq_dot_v1_dot_makai__pb2.GetBoxStateRequest.FromString,
+                    response_serializer=opq_dot_v1_dot_makai__pb2.GetBoxStateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +158,114 @@ class MakaiService(object):
             '/opq.v1.MakaiService/Feed',
             opq_dot_v1_dot_makai__pb2.FeedUp.SerializeToString,
             opq_dot_v1_dot_makai__pb2.FeedDown.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Trigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opq.v1.MakaiService/Trigger',
+            opq_dot_v1_dot_makai__pb2.TriggerRequest.SerializeToString,
+            opq_dot_v1_dot_makai__pb2.TriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opq.v1.MakaiService/CancelEvent',
+            opq_dot_v1_dot_makai__pb2.CancelEventRequest.SerializeToString,
+            opq_dot_v1_dot_makai__pb2.CancelEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTriggers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/opq.v1.MakaiService/WatchTriggers',
+            opq_dot_v1_dot_makai__pb2.WatchTriggersRequest.SerializeToString,
+            opq_dot_v1_dot_makai__pb2.TriggerSeen.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBoxState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opq.v1.MakaiService/GetBoxState',
+            opq_dot_v1_dot_makai__pb2.GetBoxStateRequest.SerializeToString,
+            opq_dot_v1_dot_makai__pb2.GetBoxStateResponse.FromString,
             options,
             channel_credentials,
             insecure,
