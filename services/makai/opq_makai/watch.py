@@ -1,6 +1,7 @@
 """All grids of one Makai process, without I/O: windows in, changes out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -8,8 +9,9 @@ import structlog
 
 from opq.clock import HOUR_NS, NS
 from opq.errors import InvalidInput
-from opq.ids import BoxId, GridId
+from opq.ids import BoxId, EventId, GridId
 from opq.model.boxes import Box
+from opq.model.events import AcquisitionState, EventState, Trigger
 from opq.model.features import Windows
 from opq_makai.detectors.detector import Detector, WindowBatch
 from opq_makai.events import EventRules, GridEvents
@@ -20,8 +22,8 @@ STREAMING_NS = 5 * NS
 DetectorFactory = Callable[[], list[Detector]]
 
 
-def installed_detectors() -> list[Detector]:
-    """Make one of each detector registered in group ``opq.makai.detectors``.
+def installed_detectors(configs: Mapping[str, Mapping[str, Any]] | None = None) -> list[Detector]:
+    """Make one of each enabled detector registered in group ``opq.makai.detectors``.
 
     Raises
     ------
@@ -30,13 +32,22 @@ def installed_detectors() -> list[Detector]:
     """
     detectors: dict[str, Detector] = {}
     for entry in entry_points(group="opq.makai.detectors"):
+        config = dict((configs or {}).get(entry.name, {}))
+        if not config.pop("enabled", True):
+            continue
         try:
-            detector = entry.load()()
+            made = entry.load()
+            config_class = getattr(made, "config_class", None)
+            if config and config_class is None:
+                raise InvalidInput(f"it takes no settings, got {sorted(config)}")
+            detector = made(config_class(**config)) if config_class else made()
         except Exception as error:
             raise InvalidInput(f"detector {entry.name} ({entry.value}) does not load: {error}") from error
         if detector.name in detectors:
             raise InvalidInput(f"detector {detector.name}: two installed packages register this name")
         detectors[detector.name] = detector
+    if unknown := set(configs or {}) - {entry.name for entry in entry_points(group="opq.makai.detectors")}:
+        raise InvalidInput(f"detectors: got {', '.join(sorted(unknown))}, expected installed ones")
     return list(detectors.values())
 
 
@@ -54,6 +65,55 @@ class Watch:
         self._grids: dict[GridId, _Grid] = {}
         self._heard_ns: dict[BoxId, int] = {}
         self._log = structlog.get_logger()
+        self.on_triggers: Callable[[Sequence[Trigger]], None] | None = None
+
+    def configure(self, configs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make detectors anew with another configuration; they keep their memory.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not valid; nothing is changed then.
+        """
+        made = {grid_id: installed_detectors(configs) for grid_id in self._grids}
+        self._make_detectors = lambda: installed_detectors(configs)
+        installed_detectors(configs)
+        state = self.state()
+        for grid_id, detectors in made.items():
+            self._grids[grid_id].detectors = detectors
+        self.restore(state)
+
+    def trigger(
+        self, box_ids: Iterable[BoxId], start_unix_ns: int, end_unix_ns: int, reason: str, now: int
+    ) -> dict[GridId, EventId]:
+        """Open an event by hand in each grid of these boxes."""
+        by_grid: dict[GridId, list[BoxId]] = {}
+        for box_id in box_ids:
+            by_grid.setdefault(self._boxes[box_id].grid_id, []).append(box_id)
+        return {
+            grid_id: self.grid(grid_id).manual(members, start_unix_ns, end_unix_ns, reason, now)
+            for grid_id, members in by_grid.items()
+        }
+
+    def cancel(self, event_id: EventId, reason: str, now: int) -> bool:
+        """Take back what an event still waits for; whether it waited for anything."""
+        for grid in self.grids:
+            found = grid._open.get(event_id)
+            if found is None or found.event.state is EventState.COMPLETE:
+                continue
+            if found.event.state is EventState.OPEN:
+                grid._close(found)
+            for item in list(found.acquisitions.values()):
+                if item.state is AcquisitionState.REQUESTED:
+                    grid._changes.requests.pop(item.acquisition_id, None)
+                    grid._put(found, replace(item, state=AcquisitionState.MISSING, answered_unix_ns=now, reason=reason))
+            return True
+        return False
+
+    def box_state(self, box_id: BoxId, now: int) -> dict[str, Any]:
+        """Say what is known of a box, for people."""
+        detectors = self._grid(self._boxes[box_id].grid_id).detectors
+        return {"detectors": {detector.name: detector.state().get(box_id, {}) for detector in detectors}}
 
     @property
     def grids(self) -> Iterable[GridEvents]:
@@ -88,7 +148,10 @@ class Watch:
             grid.events.set_streaming(self._streaming(grid_id, now))
             batch = WindowBatch.of(known)
             for detector in grid.detectors:
-                grid.events.feed(detector.detect(batch), now)
+                triggers = detector.detect(batch)
+                if triggers and self.on_triggers:
+                    self.on_triggers(triggers)
+                grid.events.feed(triggers, now)
 
     def tick(self, now: int) -> None:
         """Let time pass in all grids."""
