@@ -52,8 +52,7 @@ class MakaiShards:
                 old, new = self._shard(before), self._shard(box.grid_id)
                 if old != new:
                     self._feeds[old].presence(box.box_id, False)
-                # Also to the same shard, to which the box is now one of another grid.
-                self._feeds[new].presence(box.box_id, True)
+                    self._feeds[new].presence(box.box_id, True)
 
     def presence(self, box_id: BoxId, connected: bool) -> None:
         """Say that a box came or went."""

@@ -1,12 +1,18 @@
 """What can be set about a Makai process."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from opq.rpc.service import ServiceSettings
+from opq.rpc.shards import parse_shards
 
 
 class MakaiSettings(ServiceSettings):
-    """Watch all boxes of the grids and ask for waveforms where and when something happened."""
+    """Watch all boxes of the grids and ask for waveforms where and when something happened.
+
+    Other words after opq makai look at a Makai that runs: watch, state BOX, detectors, reload.
+    """
 
     listen: str = Field("127.0.0.1:4501", description="address and port for ingest, HOST:PORT")
     store: str = Field("sqlite:opq-data/store", description="where results live: sqlite:DIRECTORY or mongodb://...")
@@ -15,3 +21,19 @@ class MakaiSettings(ServiceSettings):
     )
     quiet_s: float = Field(2.5, ge=2.0, le=60, description="an event closes after this long without a trigger [s]")
     answer_timeout_s: float = Field(30, ge=1, le=600, description="a waveform not there after this long is missing [s]")
+    shards: str = Field(
+        "",
+        description="ids of all Makai processes of the site, with commas between; each grid belongs to one of them. "
+        "Without it this one owns everything",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.makai_id not in self.all_shards:
+            raise ValueError(f"--shards: got {self.shards!r}, expected {self.makai_id} (--makai-id) to be among them")
+        return self
+
+    @property
+    def all_shards(self) -> tuple[str, ...]:
+        """Every shard of the site."""
+        return parse_shards(self.shards) if self.shards else (self.makai_id,)
