@@ -43,6 +43,13 @@ class Course:
         """Return the same course, later."""
         return replace(self, times_s=self.times_s + by_s)
 
+    def jumps(self) -> list[tuple[float, Float]]:
+        """Return time [s] and size (m,) of each jump, those at begin and end included."""
+        found = [(float(self.times_s[0]), self.values[:, 0]), (float(self.times_s[-1]), -self.values[:, -1])]
+        for point in np.flatnonzero(np.diff(self.times_s) == 0).tolist():
+            found.append((float(self.times_s[point]), self.values[:, point + 1] - self.values[:, point]))
+        return found
+
     def at(self, row: int, times_s: Float) -> Float:
         """Return the change at one of its boxes at any times, as (n,)."""
         return np.asarray(np.interp(times_s, self.times_s, self.values[row], left=0.0, right=0.0))
@@ -74,12 +81,18 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ring:
-    """A damped oscillation ``peak exp(-t/tau) cos(2 pi f t)`` at some boxes; (m,) peaks [pu of Udin]."""
+class Peak:
+    """A moment that stands out of the residual at some boxes (m,), by so much (m,) [pu of Udin]."""
 
     time_s: float
     boxes: Index
     peak_pu: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring(Peak):
+    """A damped oscillation ``peak exp(-t/tau) cos(2 pi f t)`` at some boxes."""
+
     f_hz: float
     tau_s: float
 

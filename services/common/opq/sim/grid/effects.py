@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from opq.errors import InvalidInput
-from opq.sim.grid.courses import Course, Ring, shaped
+from opq.sim.grid.courses import Course, Peak, Ring, shaped
 from opq.sim.grid.kinds import HappeningKind
 from opq.sim.grid.network import Float, Index, Network
 
@@ -17,6 +17,8 @@ _GONE = -0.998
 """What an interruption takes: a little is left by what still turns [pu]."""
 _BUS = 1
 """Node of the substation's bus, see `build_network`."""
+_RISE_S = 2.0
+"""Distortion comes and goes in this time [s]; in half a second its change would be a transient."""
 _MOTOR_ANGLE = 1.3
 """A starting motor draws nearly reactive current [rad]."""
 
@@ -43,6 +45,8 @@ class Occurrence:
     distortion: tuple[Course, ...] = ()
     """Added at right angles to what is there [% of the fundamental]."""
     rings: tuple[Ring, ...] = ()
+    edges: tuple[Peak, ...] = ()
+    """What the jumps of voltage leave in the residual, see `opq.sim.grid.edges`."""
     frequency: Course | None = None
     """One row for all boxes [Hz]."""
     step: Float | None = None
@@ -199,7 +203,7 @@ class Effects:
     def _lightning(self, rng: np.random.Generator, wish: Wish) -> Occurrence:
         feeder = int(self._net.feeder[self._box(rng, wish)])
         share = self._net.nearness(int(rng.choice(self._net.main[feeder])))
-        ring = _ring(_above(wish.size, float(rng.uniform(0.1, 1.0))) * share, float(rng.uniform(2000, 3000)), 0.0003)
+        ring = _ring(_above(wish.size, float(rng.uniform(0.1, 0.6))) * share, float(rng.uniform(700, 1100)), 0.0006)
         return Occurrence(HappeningKind.LIGHTNING, f"f{feeder + 1}", 0, 0.004, rings=(ring,))
 
     def _distortion(self, rng: np.random.Generator, wish: Wish) -> Occurrence:
@@ -207,7 +211,7 @@ class Effects:
         share = self._net.nearness(self._net.lateral_node[int(self._net.lateral[box])])
         drawn = float(rng.uniform(2, 3.5) if rng.random() < 0.25 else rng.uniform(5, 10))
         length = wish.duration_s or float(rng.uniform(10, 120))
-        rise = min(0.5, length / 4)
+        rise = min(_RISE_S, length / 4)
         course = shaped(_above(wish.size, drawn) * share, [0, rise, length - rise, length], [0, 1, 1, 0], _LEAST_THD)
         return Occurrence(HappeningKind.DISTORTION, self._names[box], 0, length, distortion=(course,))
 
@@ -244,7 +248,7 @@ class Effects:
             depth = (1 - _below(wish.size, float(rng.uniform(0.5, 0.9)))) * rng.uniform(0.9, 1.1, self._boxes)
             sags.append(shaped(-depth, [at, at + self._cycles(rng, Wish(), 3, 30)], [1, 1], LEAST_PU))
             at += float(rng.uniform(2, 8))
-        rise = min(0.5, length / 4)
+        rise = min(_RISE_S, length / 4)
         hum = shaped(np.full(self._boxes, 7.0), [0, rise, length - rise, length], [0, 1, 1, 0], _LEAST_THD)
         return Occurrence(HappeningKind.STORM, "everywhere", 0, length, tuple(sags), (hum,))
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from opq.model.features import FlagArray, WindowFlag
 from opq.sim.grid.background import PER_MINUTE, WINDOW_S, Background, Float32, Quiet
-from opq.sim.grid.courses import Course, Ring
+from opq.sim.grid.courses import Course, Peak
 from opq.sim.grid.effects import Occurrence
 from opq.sim.grid.frequency import GridFrequency
 from opq.sim.grid.network import Float
 
-_Item = TypeVar("_Item", Course, Ring)
+_Item = TypeVar("_Item", Course, Peak)
 LOST_PU = 0.05
 """Below this there is no fundamental to lock on [pu]."""
 
@@ -41,15 +41,15 @@ class MinuteMaker:
         self._phase_s, self._u_din_v, self._f_hz = phase_s, u_din_v, f_hz
         self._voltage: dict[int, list[Course]] = defaultdict(list)
         self._distortion: dict[int, list[Course]] = defaultdict(list)
-        self._rings: dict[int, list[Ring]] = defaultdict(list)
+        self._peaks: dict[int, list[Peak]] = defaultdict(list)
         self._steps: dict[int, list[Course]] = defaultdict(list)
         for item in occurrences:
             for course in item.voltage:
                 _note(self._voltage, course, course.times_s[0], course.times_s[-1])
             for course in item.distortion:
                 _note(self._distortion, course, course.times_s[0], course.times_s[-1])
-            for ring in item.rings:
-                _note(self._rings, ring, ring.time_s, ring.time_s)
+            for peak in (*item.rings, *item.edges):
+                _note(self._peaks, peak, peak.time_s, peak.time_s)
             if item.step is not None:
                 step = step_course(item)
                 self._steps[int(item.start_s // 60)].append(step)
@@ -65,8 +65,8 @@ class MinuteMaker:
             self._dip(quiet, course, minute)
         for course in self._distortion.get(minute, ()):
             self._distort(quiet, course, minute)
-        for ring in self._rings.get(minute, ()):
-            self._ring(quiet, ring, minute)
+        for peak in self._peaks.get(minute, ()):
+            self._stand_out(quiet, peak, minute)
         f_hz = quiet.f_noise
         f_hz += self._frequencies(minute)
         columns = {"thd_pct": quiet.thd, "f_hz": f_hz}
@@ -117,11 +117,11 @@ class MinuteMaker:
             thd = quiet.thd[course.boxes, part]
             quiet.thd[course.boxes, part] = np.sqrt(thd * thd + change.mean**2)
 
-    def _ring(self, quiet: Quiet, ring: Ring, minute: int) -> None:
-        at = np.floor((ring.time_s - 60.0 * minute - self._phase_s[ring.boxes]) / WINDOW_S).astype(np.intp)
+    def _stand_out(self, quiet: Quiet, peak: Peak, minute: int) -> None:
+        at = np.floor((peak.time_s - 60.0 * minute - self._phase_s[peak.boxes]) / WINDOW_S).astype(np.intp)
         inside = (at >= 0) & (at < PER_MINUTE)
-        rows, at = ring.boxes[inside], at[inside]
-        quiet.transient[rows, at] = np.maximum(quiet.transient[rows, at], ring.peak_pu[inside])
+        rows, at = peak.boxes[inside], at[inside]
+        quiet.transient[rows, at] = np.maximum(quiet.transient[rows, at], peak.peak_pu[inside])
 
 
 def step_course(item: Occurrence) -> Course:

@@ -40,9 +40,10 @@ class Witness:
         thd, thd_change = self._thd(item, reached)
         f_deviation, f_change = self._frequencies(item, reached)
         transient = self._background.floor_pu.copy()
-        for ring in item.rings:
-            transient[ring.boxes] = np.maximum(transient[ring.boxes], ring.peak_pu)
-            reached[ring.boxes] = True
+        # The return of power after a fuse's repair is not seen: boxes start later than that.
+        for peak in (peak for peak in (*item.rings, *item.edges) if peak.time_s <= item.end_s):
+            transient[peak.boxes] = np.maximum(transient[peak.boxes], peak.peak_pu)
+            reached[peak.boxes] = True
         for first, last, boxes in self._dead:
             if first < item.start_s < last:
                 reached[boxes] = False

@@ -12,6 +12,7 @@ from opq.model.waveforms import VoltArray
 from opq.sim.grid.background import PER_MINUTE, WINDOW_S, Background
 from opq.sim.grid.block import PER_SECOND, Block, joined
 from opq.sim.grid.boxes import Absences, BoxClocks
+from opq.sim.grid.edges import with_edges
 from opq.sim.grid.effects import Effects
 from opq.sim.grid.frequency import GridFrequency
 from opq.sim.grid.minutes import MinuteMaker
@@ -67,15 +68,16 @@ class World:
             for box_id, feeder in zip(plan.box_ids, self.network.feeder.tolist(), strict=True)
         )
         effects = Effects(self.network, plan.f_hz, plan.substation.tap_step_pct / 100, plan.box_ids)
-        self._occurrences = draw_schedule(plan, effects, duration_s, seed)
+        occurrences = draw_schedule(plan, effects, duration_s, seed)
         rng = np.random.default_rng((seed, 10))
         self._phase_s = rng.uniform(0, WINDOW_S, len(self.boxes))
         shares = np.array(_USUAL_SHARES) * rng.uniform(0.6, 1.4, (len(self.boxes), len(HARMONIC_ORDERS)))
         self._shares = shares / np.sqrt((shares**2).sum(axis=1, keepdims=True))
         angles = rng.uniform(0, 2 * np.pi, self._shares.shape)
         self._network_delay_ns = rng.uniform(30e6, 120e6, len(self.boxes))
-        excursions = tuple(item.frequency for item in self._occurrences if item.frequency is not None)
+        excursions = tuple(item.frequency for item in occurrences if item.frequency is not None)
         frequency = GridFrequency(plan.f_hz, rng, excursions)
+        self._occurrences = tuple(with_edges(item, frequency, self.network.phase) for item in occurrences)
         background = Background(self.network, self._occurrences, start_unix_ns, plan.utc_offset_h, self._phase_s, seed)
         self._maker = MinuteMaker(background, frequency, self._occurrences, self._phase_s, plan.u_din_v, plan.f_hz)
         self._waves = WaveformMaker(
