@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from opq.errors import InvalidInput
-from opq.sim.grid.network import Network, Tree, build_network
+from opq.sim.grid.network import Network, Tree, build_network, damped
 from opq.sim.grid.plan import load_plan
 
 
@@ -88,3 +88,11 @@ def test_presets_have_the_network_they_say(name: str, boxes: int, feeders: int) 
     assert len(network.box_node) == boxes
     assert len(network.main) == feeders == network.feeder.max() + 1
     assert set(network.phase.tolist()) == {0, 1, 2}
+
+
+def test_a_fast_transient_falls_with_electrical_distance() -> None:
+    network = build_network(load_plan("campus"))
+    node = network.main[0][2]
+    share = damped(network, node)
+    mine = network.feeder == 0
+    assert 0 < share[~mine].max() < share[mine].min() < share.max() <= 1

@@ -6,7 +6,7 @@ import pytest
 from opq.clock import NS
 from opq.errors import InvalidInput
 from opq.model.boxes import Limits
-from opq.model.features import FEATURE_NAMES, WindowFlag, check_values
+from opq.model.features import FEATURE_NAMES, TimeSource, WindowFlag, check_values
 from opq.sim.grid import GridPlan, Happening, HappeningKind, World, load_plan, parse_plan
 from opq.sim.grid.plan import Rates
 
@@ -167,6 +167,7 @@ def test_ntp_clocks_wander_inside_what_they_claim_and_gps_is_right_to_a_microsec
     for hour in range(24):
         errors = [abs(world.clock_error_ns(box, T0 + hour * 3600 * NS)) for box in range(12)]
         assert errors[0] <= 1000
+        assert [world.time_source(box) for box in (0, 1)] == [TimeSource.GPS, TimeSource.NTP]
         assert all(error <= claimed for error, claimed in zip(errors, world.block(0, 1).uncertainty_ns, strict=True))
     assert abs(world.clock_error_ns(1, T0)) > 10_000
 

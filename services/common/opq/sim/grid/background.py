@@ -81,6 +81,7 @@ class Background:
         self._step_sums -= sum((np.abs(step) / 2 for step in near.values() if step is not None), np.zeros(boxes))
         self._bus_times, self._bus_drift = _regulated(steps)
         self.at_minute = lru_cache(64)(self._at_minute)
+        self.small_in = lru_cache(4)(self._small_in)
         self.thd_at_minute = lru_cache(8)(self._thd_at_minute)
 
     def _prepare_small(self, rng: np.random.Generator) -> None:
@@ -151,7 +152,7 @@ class Background:
             total -= np.einsum("ta,tan->tn", size, on)
         return np.maximum(total, -_SMALL_LIMIT) + _SMALL_LIMIT / 2
 
-    def small_in(self, minute: int) -> Float:
+    def _small_in(self, minute: int) -> Float:
         """Return `small` for the seconds -1 to 61 of a minute, (transformers, 63) [pu]."""
         return self.small(np.arange(-1.0, 62.0) + 60.0 * minute)
 

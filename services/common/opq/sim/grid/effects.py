@@ -8,7 +8,7 @@ import numpy as np
 from opq.errors import InvalidInput
 from opq.sim.grid.courses import Course, Peak, Ring, shaped
 from opq.sim.grid.kinds import HappeningKind
-from opq.sim.grid.network import Float, Index, Network
+from opq.sim.grid.network import Float, Index, Network, damped
 
 LEAST_PU = 0.0005
 """Changes of voltage below this are left out: less than the noise [pu]."""
@@ -189,8 +189,8 @@ class Effects:
 
     def _capacitor(self, rng: np.random.Generator, wish: Wish) -> Occurrence:
         bank = int(rng.random() < 0.4)
-        _, share = self.bank(bank)
-        peak = _above(wish.size, float(rng.uniform(0.08, 0.45)))
+        share = damped(self._net, self.bank(bank)[0])
+        peak = _above(wish.size, float(np.exp(rng.uniform(np.log(0.04), np.log(0.45)))))
         ring = _ring(peak * share, float(rng.uniform(400, 900)), float(rng.uniform(0.001, 0.002)))
         origin = ("substation", "f1")[bank]
         # What the bank's step is, and its sign, follow from what it did before: see `opq.sim.grid.schedule`.
@@ -202,7 +202,7 @@ class Effects:
 
     def _lightning(self, rng: np.random.Generator, wish: Wish) -> Occurrence:
         feeder = int(self._net.feeder[self._box(rng, wish)])
-        share = self._net.nearness(int(rng.choice(self._net.main[feeder])))
+        share = damped(self._net, int(rng.choice(self._net.main[feeder])))
         ring = _ring(_above(wish.size, float(rng.uniform(0.1, 0.6))) * share, float(rng.uniform(700, 1100)), 0.0006)
         return Occurrence(HappeningKind.LIGHTNING, f"f{feeder + 1}", 0, 0.004, rings=(ring,))
 

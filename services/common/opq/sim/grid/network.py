@@ -74,6 +74,11 @@ class Network:
             sums[node + 1] = sums[parent + 1] + z[node]
         return sums
 
+    @property
+    def from_source(self) -> Complex:
+        """Positive-sequence impedance from the source to each node, (n,) [pu]."""
+        return self._sums[0][1:]
+
     def last_shared(self, node: int) -> Index:
         """Return the last node that the paths to `node` and to each box have in common, -1 for none, as (boxes,)."""
         path = self.tree.path(node)
@@ -139,9 +144,22 @@ class Network:
         return complex((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a) * turn)
 
     def nearness(self, node: int) -> Float:
-        """Return ``|Z_jk| / |Z_jj|``, the share of a fast transient at `node` that reaches each box, (boxes,)."""
+        """Return ``|Z_jk| / |Z_jj|``, the share of a current's voltage at `node` that reaches each box, (boxes,)."""
         result: Float = np.abs(self.shared(node)) / abs(self._sums[0][node + 1])
         return result
+
+
+def damped(network: Network, node: int) -> Float:
+    """Return the share of a fast transient at `node` that reaches each box, (boxes,).
+
+    As `Network.nearness`, and less by what lies between: cables and loads on the way to a box's lateral take their part of it,
+    half where that way is as long as the one from the source to `node`. A plain rule in the place of travelling waves.
+    """
+    z1 = network.from_source
+    lateral = np.array(network.lateral_node, np.intp)[network.lateral]
+    way = np.abs(z1[lateral] - network.shared(node)) / abs(z1[node])
+    result: Float = network.nearness(node) / (1 + way)
+    return result
 
 
 def _size(phasors: Complex) -> Float:

@@ -1,5 +1,6 @@
 """Samples of one box for any interval: closed expressions of time and noise by whole seconds, so any cut gives the same."""
 
+from collections import defaultdict
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +39,10 @@ class WaveformMaker:
         # Fuses stay open for long: what ends last is what must be looked at.
         self._starts = np.array([item.start_s for item in occurrences])
         self._ends = np.array([_last_s(item) for item in occurrences])
+        self._steps: dict[int, list[Occurrence]] = defaultdict(list)
+        for item in occurrences:
+            if item.step is not None:
+                self._steps[int(item.start_s // 60)].append(item)
         self._phase, self._transformer, self._seed = phase, transformer, seed
         self._shares, self._angles = harmonic_shares, harmonic_angles
         self._noise = lru_cache(16)(self._noise_of)
@@ -83,9 +88,8 @@ class WaveformMaker:
             first, last = (float(side[box]) for side in self._background.ends(minute))
             level[mine] = 1 + first + (last - first) * (times[mine] / 60 - minute)
             level[mine] += self._small(box, minute, times[mine])
-            for item in self._occurrences:
-                if item.step is not None and item.start_s // 60 == minute:
-                    level[mine] *= 1 + step_course(item).at(box, times[mine])
+            for item in self._steps.get(minute, ()):
+                level[mine] *= 1 + step_course(item).at(box, times[mine])
         return level
 
     def _small(self, box: int, minute: int, times: Float) -> Float:

@@ -67,7 +67,7 @@ class Witness:
     def _levels(self, item: Occurrence) -> tuple[Float, Float]:
         """Return lowest and highest level while it lasts, without it, (boxes,) [pu]."""
         length = item.end_s - item.start_s
-        times = np.arange(item.start_s, item.end_s, max(1.0, length / _LOOKS))
+        times = np.append(np.arange(item.start_s, item.end_s, max(1.0, length / _LOOKS)), item.end_s)
         before = self._background.steps_since_minute(item.start_s)
         levels = [self._background.level(float(at)) for at in times]
         return np.min(levels, axis=0) + before, np.max(levels, axis=0) + before

@@ -7,7 +7,7 @@ import numpy as np
 from opq.clock import MINUTE_NS, NS, seconds_ns
 from opq.errors import check_range
 from opq.model.boxes import Box
-from opq.model.features import HARMONIC_ORDERS, WindowFlag
+from opq.model.features import HARMONIC_ORDERS, TimeSource, WindowFlag
 from opq.model.waveforms import VoltArray
 from opq.sim.grid.background import PER_MINUTE, WINDOW_S, Background
 from opq.sim.grid.block import PER_SECOND, Block, joined
@@ -144,6 +144,10 @@ class World:
     def clock_error_ns(self, box_index: int, unix_ns: int) -> int:
         """Return by how much the box's clock is ahead at a true time [ns]."""
         return self._clocks.error_ns(box_index, (unix_ns - self.start_unix_ns) / NS)
+
+    def time_source(self, box_index: int) -> TimeSource:
+        """Return what a box says disciplines its clock."""
+        return TimeSource.GPS if self._clocks.gps[box_index] else TimeSource.NTP
 
     def present(self, first_s: int, seconds: int) -> np.ndarray:
         """Return of which boxes which seconds come, (boxes, seconds) bool."""
