@@ -7,6 +7,8 @@ from opq.sim.grid.network import Float
 
 _SIZES_HZ = (0.012, 0.010, 0.006, 0.004, 0.002)
 """Of the swings, 0.034 Hz together: far inside the limit of 0.1 Hz."""
+_KNOT_S = 0.05
+"""Swings are so slow that lines between points this far apart are right to a millionth of a turn [s]."""
 _PERIODS_S = (1500.0, 640.0, 230.0, 95.0, 41.0)
 
 
@@ -42,12 +44,19 @@ class GridFrequency:
 
     def cycles(self, times_s: Float) -> Float:
         """Return the integral of frequency from the start, (n,) [cycles]."""
-        angles = np.multiply.outer(times_s, self._turns) + self._angles
-        swings = (np.cos(self._angles) - np.cos(angles)) @ (np.array(_SIZES_HZ) / self._turns)
-        total: Float = self._f_hz * times_s + swings
+        total: Float = self._f_hz * times_s
+        if len(times_s):
+            knots = np.arange(np.floor(times_s.min() / _KNOT_S), np.floor(times_s.max() / _KNOT_S) + 2) * _KNOT_S
+            total += np.interp(times_s, knots, self._swung(knots))
         for course in self._excursions:
             total += _integral(course, times_s)
         return total
+
+    def _swung(self, times_s: Float) -> Float:
+        """Return the integral of `swing_hz`, (n,) [cycles]."""
+        angles = np.multiply.outer(times_s, self._turns) + self._angles
+        swung: Float = (np.cos(self._angles) - np.cos(angles)) @ (np.array(_SIZES_HZ) / self._turns)
+        return swung
 
 
 def _integral(course: Course, times_s: Float) -> Float:

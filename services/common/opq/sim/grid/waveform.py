@@ -63,9 +63,8 @@ class WaveformMaker:
             for ring in item.rings:
                 if (row := _row(ring.boxes, box)) is not None:
                     ringing += ring.at(row, times)
-        wave = np.sin(angle)
-        for order, share, turn in zip(HARMONIC_ORDERS, self._shares[box], self._angles[box], strict=True):
-            wave += thd / 100 * share * np.sin(order * angle + turn)
+        harmonics, fundamental = self._harmonics(box, angle)
+        wave = fundamental + thd / 100 * harmonics
         if added.any():
             for order, share in _ADDED:
                 turn = self._angles[box][HARMONIC_ORDERS.index(order)]
@@ -73,6 +72,19 @@ class WaveformMaker:
         noise = self._background.floor_pu[box] / 4 * self._noise_at(box, first, count, rate_hz)
         result: Float = np.sqrt(2) * factor * wave + ringing + noise
         return result
+
+    def _harmonics(self, box: int, angle: Float) -> tuple[Float, Float]:
+        """Return the background's harmonics of square sum 1, and the fundamental, both (n,).
+
+        Odd powers of one phasor: a fifth of the time of a sine for each order.
+        """
+        phasor = np.exp(1j * angle)
+        power, square = phasor.copy(), phasor * phasor
+        total = np.zeros(len(angle), np.complex128)
+        for share, turn in zip(self._shares[box], self._angles[box], strict=True):
+            power *= square
+            total += share * np.exp(1j * turn) * power
+        return total.imag, phasor.imag
 
     def _around(self, times: Float) -> list[Occurrence]:
         if not len(times):
@@ -82,8 +94,10 @@ class WaveformMaker:
     def _level(self, box: int, times: Float) -> Float:
         """Return the quiet level with its lasting steps, (n,) [pu]."""
         level = np.empty(len(times))
+        if not len(times):
+            return level
         minutes = np.floor(times / 60).astype(np.int64)
-        for minute in np.unique(minutes).tolist():
+        for minute in range(int(minutes[0]), int(minutes[-1]) + 1):
             mine = minutes == minute
             first, last = (float(side[box]) for side in self._background.ends(minute))
             level[mine] = 1 + first + (last - first) * (times[mine] / 60 - minute)
