@@ -108,6 +108,7 @@ def test_boxes_are_listed_with_what_was_last_seen_of_them(opq: Opq) -> None:
         "Hz",
         "THD",
         "%",
+        "note",
     ]
     assert len(lines) == 5
     assert "on line" in lines[0]

@@ -6,7 +6,19 @@ from importlib.metadata import version
 import typer
 
 from opq.errors import OpqError
-from opq_cli.commands import analyze, boxes, convert, events, export, incidents, measure, tasks
+from opq_cli.commands import (
+    analyze,
+    boxes,
+    convert,
+    events,
+    export,
+    incidents,
+    makai,
+    measure,
+    override,
+    tasks,
+    trigger,
+)
 from opq_cli.programs import PROGRAMS, exec_program
 from opq_cli.up.command import up
 
@@ -38,14 +50,19 @@ def _root(
 app.command(rich_help_panel="Start")(up)
 app.command(name="analyze", rich_help_panel="Recordings")(analyze.analyze)
 app.command(name="measure", rich_help_panel="Recordings")(measure.measure)
+boxes.app.command(name="override")(override.override)
 app.add_typer(boxes.app, name="boxes")
 app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(makai.app, name="makai")
+app.command(name="trigger")(trigger.trigger)
 app.command(name="export")(export.export)
 app.command(name="convert", rich_help_panel="Recordings")(convert.convert)
 
 for _name, _program in PROGRAMS.items():
+    if _name == "makai":
+        continue  # its other words are commands, see above
     # Shown in the help; main() hands the rest of the line to the program itself before typer reads it.
     app.command(name=_name, help=_program.help, add_help_option=False)(lambda: None)
 

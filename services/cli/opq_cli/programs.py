@@ -19,6 +19,9 @@ class Program:
     help: str
 
 
+MAKAI_WORDS = ("watch", "state", "detectors", "reload")
+"""What is said to a Makai that runs; any other line that begins with ``makai`` starts one."""
+
 PROGRAMS = {
     "box": Program("opq_box_agent", "box", "Run the agent of one box (opq box run --help)."),
     "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated scenario."),
@@ -50,8 +53,12 @@ def exec_program(arguments: list[str]) -> None:
     words = arguments[:2] if arguments[:1] == ["box"] else arguments[:1]
     if words == ["box", "run"]:
         line = command_line("box", arguments[2:])
-    elif words and words[0] in PROGRAMS and words[0] != "box":
+    elif words and words[0] in PROGRAMS and words[0] != "box" and not _is_said_to_makai(arguments):
         line = command_line(words[0], arguments[1:])
     else:
         return
     os.execv(line[0], line)
+
+
+def _is_said_to_makai(arguments: list[str]) -> bool:
+    return arguments[0] == "makai" and arguments[1:2] != [] and arguments[1] in MAKAI_WORDS

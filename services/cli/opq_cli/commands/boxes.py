@@ -1,5 +1,7 @@
 """``opq boxes``: enrol boxes, look at them, change them while they run."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -7,28 +9,19 @@ import typer
 
 from opq import ids
 from opq.clock import SystemClock
-from opq.errors import Duplicate, NotFound
+from opq.errors import Duplicate, InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId
-from opq.model.boxes import Box, BoxStatus, Limits, Nominal
+from opq.model.boxes import Box, BoxStatus, Nominal
+from opq.model.overrides import LimitChanges, check_window_cycles
 from opq.store import Store, open_store
+from opq.store.overrides import Overrides, read_overrides
+from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
 app = typer.Typer(help="Enrol boxes, look at them, change them.", no_args_is_help=True)
-MAX_WINDOW_CYCLES = 3600
-
-ULow = Annotated[float | None, typer.Option(help="Lower voltage limit [pu].", min=0, max=1)]
-UHigh = Annotated[float | None, typer.Option(help="Upper voltage limit [pu].", min=1, max=3)]
-FDeviation = Annotated[
-    float | None, typer.Option("--f-deviation-hz", help="Frequency limit, +/- [Hz].", min=0.001, max=10)
-]
-Thd = Annotated[float | None, typer.Option("--thd-pct", help="Distortion limit [%].", min=0.1, max=100)]
-Transient = Annotated[
-    float | None, typer.Option("--transient-pu", help="Transient limit [pu of Udin].", min=0.001, max=10)
-]
-Cycles = Annotated[
-    int | None,
-    typer.Option(help="Cycles per feature window; 0 is the basic window of 10 or 12.", min=0, max=MAX_WINDOW_CYCLES),
-]
+_WAIT_S = 30.0
+"""Ingest tells a box of a change within 5 s; a box that measures in windows of a minute answers all the same."""
+_POLL_S = 0.2
 
 
 @app.command(name="list")
@@ -41,7 +34,8 @@ def list_boxes(store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
         print_json([{"box": box, "status": statuses.get(box.box_id)} for box in boxes])
         return
     now = SystemClock().unix_ns()
-    rows = [_row(box, statuses.get(box.box_id), now) for box in boxes]
+    overrides = read_overrides(opened)
+    rows = [[*_row(box, statuses.get(box.box_id), now), _note(box, overrides, statuses, now)] for box in boxes]
     print_table(_COLUMNS, rows, "No boxes yet. Enrol one with: opq boxes add BOX_ID --u-din-v 120 --f-hz 60")
 
 
@@ -76,29 +70,56 @@ def set_box(
     f_deviation_hz: FDeviation = None,
     thd_pct: Thd = None,
     transient_pu: Transient = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the box has confirmed the window.")] = False,
     store: str = STORE_OPTION,
 ) -> None:
     """Change a box while it runs; ingest and Makai take it up within seconds."""
     opened = open_store(store)
     box = known_box(opened, box_id)
-    given = {
-        "u_low_pu": u_low_pu,
-        "u_high_pu": u_high_pu,
-        "f_deviation_hz": f_deviation_hz,
-        "thd_pct": thd_pct,
-        "transient_pu": transient_pu,
-    }
-    limits: Limits = replace(box.limits, **{key: value for key, value in given.items() if value is not None})
+    if window_cycles is not None:
+        check_window_cycles(window_cycles, box.nominal.f_hz)
+    changes = LimitChanges(u_low_pu, u_high_pu, f_deviation_hz, thd_pct, transient_pu)
+    before = opened.boxes.status(box.box_id)
     changed = replace(
         box,
         name=box.name if name is None else name,
         grid_id=box.grid_id if grid is None else ids.grid_id(grid),
         feeder=box.feeder if feeder is None else feeder,
         window_cycles=box.window_cycles if window_cycles is None else window_cycles,
-        limits=limits,
+        limits=changes.applied(box.limits),
     )
     opened.boxes.put(changed)
     typer.echo(f"changed {box_id}" if changed != box else f"{box_id} is already so")
+    if wait:
+        typer.echo(confirmed(opened, changed, before))
+
+
+@app.command()
+def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
+    """Show one box: as enrolled, what is in force now, what it confirmed."""
+    opened = open_store(store)
+    box = known_box(opened, box_id)
+    now = SystemClock().unix_ns()
+    overrides = read_overrides(opened, box.box_id)
+    status = opened.boxes.status(box.box_id)
+    running = overrides.running(box.box_id, now)
+    in_force = overrides.in_force(box, now)
+    if as_json:
+        print_json({"box": box, "in_force": in_force, "override": running, "status": status})
+        return
+    typer.echo(
+        f"box {box.box_id}{f' ({box.name})' if box.name else ''} on grid {box.grid_id}, feeder {box.feeder or '-'}"
+    )
+    typer.echo(f"nominal {box.nominal.u_din_v:g} V {box.nominal.f_hz:g} Hz")
+    override = overrides.problems.get(box.box_id) or (running and running.phrase())
+    typer.echo(f"override: {override or 'none'}")
+    limits = in_force.limits
+    typer.echo(
+        f"in force: U {limits.u_low_pu:g} to {limits.u_high_pu:g} pu, f +/-{limits.f_deviation_hz:g} Hz, "
+        f"THD {limits.thd_pct:g} %, transient {limits.transient_pu:.4g} pu, {window(in_force.window_cycles)}"
+    )
+    typer.echo(f"the box says: {told_by_box(status, now)}")
+    typer.echo(f"last seen: {age(status.last_frame_unix_ns, now) if status else 'never'}")
 
 
 @app.command()
@@ -129,6 +150,7 @@ _COLUMNS = (
     Column("V"),
     Column("Hz"),
     Column("THD %"),
+    Column("note", drop=4, shrink=True),
 )
 
 
@@ -140,3 +162,54 @@ def _row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> list[str]:
     state = "on line" if status.connected else "off line"
     values = [f"{status.u_rms_v:.2f}", f"{status.f_hz:.3f}", f"{status.thd_pct:.2f}"]
     return [*head, state, age(status.last_frame_unix_ns, now_unix_ns), *values]
+
+
+def _note(box: Box, overrides: Overrides, statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> str:
+    """Say what is not as enrolled."""
+    status, override = statuses.get(box.box_id), overrides.running(box.box_id, now_unix_ns)
+    notes = [
+        f"override does not read: {overrides.problems[box.box_id]}" if box.box_id in overrides.problems else "",
+        override.phrase() if override else "",
+        f"refused: {status.configuration_problem}" if status and status.configuration_problem else "",
+    ]
+    return "; ".join(note for note in notes if note)
+
+
+def window(cycles: int) -> str:
+    """Say how long a window is."""
+    return f"windows of {cycles} cycle{'' if cycles == 1 else 's'}" if cycles else "basic windows"
+
+
+def told_by_box(status: BoxStatus | None, now_unix_ns: int) -> str:
+    """Say what a box answered to its configuration in this session."""
+    if status is None or not status.configured_unix_ns:
+        return "nothing yet in this session"
+    if status.configuration_problem:
+        return f"refused {age(status.configured_unix_ns, now_unix_ns)}: {status.configuration_problem}"
+    return f"{window(status.window_cycles)}, confirmed {age(status.configured_unix_ns, now_unix_ns)}"
+
+
+def confirmed(store: Store, box: Box, before: BoxStatus | None) -> str:
+    """Wait until a box runs with the window it is to run with now, and say so.
+
+    Raises
+    ------
+    InvalidInput
+        If it refuses, with its reason.
+    Unavailable
+        If it is not there or does not answer.
+    """
+    answered = before.configured_unix_ns if before else 0
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        wanted = read_overrides(store, box.box_id).in_force(box, SystemClock().unix_ns()).window_cycles
+        status = store.boxes.status(box.box_id)
+        if status is None or not status.connected:
+            raise Unavailable(f"box {box.box_id} is off line; it is told when it connects")
+        if status.configuration_problem and status.configured_unix_ns != answered:
+            raise InvalidInput(f"box {box.box_id} refused: {status.configuration_problem}")
+        if status.configured_unix_ns and not status.configuration_problem and status.window_cycles == wanted:
+            overridden = "" if wanted == box.window_cycles else ", by its override"
+            return f"{box.box_id} confirmed {window(wanted)}{overridden}"
+        time.sleep(_POLL_S)
+    raise Unavailable(f"box {box.box_id} did not answer within {_WAIT_S:g} s; see: opq boxes show {box.box_id}")

@@ -28,6 +28,7 @@ from opq.sim.scenario import Scenario, demo_scenario, quiet_scenario, save_scena
 from opq.store import Store, open_store
 from opq.store.port import EventFilter
 from opq_cli.programs import command_line
+from opq_cli.times import parse_seconds
 from opq_cli.up.report import make_report
 from opq_cli.up.summary import render
 from opq_cli.up.supervisor import Child, Supervisor
@@ -62,21 +63,20 @@ def up(
     view: Annotated[bool, typer.Option(help="Start the web pages.")] = True,
 ) -> None:
     """Start everything on this machine: store, ingest, Makai, Mauka, simulated boxes and web pages."""
-    options = _Options(boxes, _seconds(duration), report, data_dir, _nominal(supply), quiet, view)
+    options = _Options(
+        boxes,
+        parse_seconds("--duration", duration) if duration else None,
+        report,
+        data_dir,
+        _nominal(supply),
+        quiet,
+        view,
+    )
     if report is not None and options.duration_s is None:
         raise InvalidInput("--report judges a run that ends: give --duration too, e.g. --duration 90s")
     if report is not None and not report.absolute().parent.is_dir():
         raise InvalidInput(f"--report: there is no folder {report.absolute().parent} to write it to")
     sys.exit(asyncio.run(_Site(options).run()))
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip())
-    if not match or not float(match[1]):
-        raise InvalidInput(f"--duration: got {text!r}, expected a length of time such as 90s, 10m or 2h")
-    return float(match[1]) * {None: 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _nominal(text: str) -> Nominal:
