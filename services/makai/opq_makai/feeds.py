@@ -75,15 +75,15 @@ class Feeds:
     def stored(self, acquisition_id: AcquisitionId, stored_bytes: int) -> None:
         """Say that a waveform is in the store."""
         for grid in self._watch.grids:
-            grid.stored(acquisition_id, stored_bytes, self._clock.unix_ns())
+            grid.asking.stored(acquisition_id, stored_bytes, self._clock.unix_ns())
 
     def moved(self, box_id: BoxId, before: GridId | None) -> None:
         """Say to grids that a box hangs on another one now."""
         if before is not None:
-            self._watch.grid(before).presence(box_id, False)
+            self._watch.grid(before).asking.presence(box_id, False)
         events = self._watch.box_events(box_id)
         if events is not None and any(box_id in feed.boxes for feed in self._feeds):
-            events.presence(box_id, True)
+            events.asking.presence(box_id, True)
 
     async def handle(
         self, messages: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
@@ -150,12 +150,12 @@ class Feeds:
         elsewhere = any(box_id in other.boxes for other in self._feeds if other is not feed)
         events = self._watch.box_events(box_id)
         if events is not None and not (elsewhere and not connected):
-            events.presence(box_id, connected)
+            events.asking.presence(box_id, connected)
 
     def _update(self, update: makai_pb2.AcquisitionUpdate) -> None:
         acquisition_id = AcquisitionId(update.acquisition_id)
         if update.HasField("problem"):
             for grid in self._watch.grids:
-                grid.missing(acquisition_id, update.problem.message, self._clock.unix_ns())
+                grid.asking.missing(acquisition_id, update.problem.message, self._clock.unix_ns())
         else:
             self.stored(acquisition_id, update.stored_bytes)

@@ -17,7 +17,7 @@ from opq.rpc.shards import owner
 from opq.store import Store
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.store.port import EventFilter
-from opq_makai.events import Changes
+from opq_makai.open_event import Changes
 from opq_makai.watch import RESTORE_NS
 
 _READ_LIMIT = 10_000
@@ -164,10 +164,10 @@ class Records:
             if event.state is EventState.COMPLETE
         )
 
-    def write_checkpoints(self, unix_ns: int, detectors: Mapping[str, Any]) -> None:
+    def write_checkpoints(self, unix_ns: int, detectors: Mapping[GridId, Any]) -> None:
         """Write what detectors know, one document per grid, so that a grid can go to another shard."""
         for grid_id, state in detectors.items():
-            if self.owns(GridId(grid_id)):
+            if self.owns(grid_id):
                 self._store.checkpoints.put(_CHECKPOINTS + grid_id, {"unix_ns": unix_ns, "detectors": state})
 
     def beat(self) -> list[Box]:

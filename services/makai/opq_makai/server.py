@@ -11,20 +11,20 @@ import grpc.aio
 import structlog
 
 from opq.clock import NS, Clock
-from opq.errors import InvalidInput, Unavailable
+from opq.errors import Unavailable
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box
-from opq.model.features import Windows
-from opq.model.measurements import Measurement, as_windows
-from opq.rpc.frames import decode_frame
+from opq.model.features import FeatureFrame, FrameBatch
+from opq.model.measurements import as_windows
+from opq.rpc.frame_batches import decode_frames
 from opq.rpc.service import until_stopped
 from opq.rpc.threads import call_in
 from opq.rpc.twins import FeedUpTwin
 from opq.store import Store
 from opq.v1 import makai_pb2
 from opq_makai.detector_settings import DetectorSettings
-from opq_makai.events import Changes, EventRules
 from opq_makai.feeds import Feeds
+from opq_makai.open_event import Changes, EventRules
 from opq_makai.records import Records
 from opq_makai.settings import MakaiSettings
 from opq_makai.tools import Tools
@@ -37,7 +37,8 @@ _CHECKPOINT_S = 10.0
 _OVERLAP_NS = 30 * NS
 """Reading on in the store begins this long before what is known to be missed; windows seen twice do no harm."""
 _MAX_CATCH_UP_NS = RESTORE_NS
-_READ_LIMIT = 10_000
+_READ_NS, _READ_BOXES = 60 * NS, 200
+"""Read on in the store in pieces of so much time and so many boxes."""
 
 
 class Makai:
@@ -87,7 +88,7 @@ class Makai:
         self._set_boxes(saved.boxes)
         await self._look_at_settings()
         now = self._clock.unix_ns()
-        self._watch.restore(dict(saved.detectors))
+        self._watch.restore(saved.detectors)
         since = now if saved.since_unix_ns is None else max(saved.since_unix_ns, now - _MAX_CATCH_UP_NS)
         for event, parts, acquisitions in saved.events:
             self._watch.grid(event.grid_id).restore(event, parts, acquisitions, now)
@@ -116,27 +117,37 @@ class Makai:
         await self._catch_up(since_unix_ns or self._clock.unix_ns())
 
     async def _catch_up(self, since_unix_ns: int) -> None:
-        """Detect on stored measurements from a little before a time on."""
-        for box in await call_in(self._executor, self._records.boxes):
-            at = since_unix_ns - _OVERLAP_NS
-            while rows := await self._measurements(box.box_id, at):
-                self._watch.feed([(box.box_id, as_windows(rows))], self._clock.unix_ns())
-                at = rows[-1].start_unix_ns + 1
+        """Detect on stored measurements from a little before a time on: all boxes together, minute by minute.
 
-    async def _measurements(self, box_id: BoxId, start_unix_ns: int) -> list[Measurement]:
-        """Read a page of what is stored of a box."""
-        read = self._store.measurements.range
-        return await call_in(self._executor, read, box_id, start_unix_ns, 2**63 - 1, _READ_LIMIT)
+        What lies in the future (a clock that is ahead) is read too, all of it at once.
+        """
+        box_ids = [box.box_id for box in await call_in(self._executor, self._records.boxes)]
+        at = since_unix_ns - _OVERLAP_NS
+        while box_ids:
+            now = self._clock.unix_ns()
+            end = at + _READ_NS if at + _READ_NS <= now else 2**63 - 1
+            for start in range(0, len(box_ids), _READ_BOXES):
+                frames = await call_in(
+                    self._executor, self._stored_frames, box_ids[start : start + _READ_BOXES], at, end
+                )
+                if frames:
+                    self._watch.feed(FrameBatch.of(frames), now, live=False)
+            if end > now:
+                return
+            at = end
+
+    def _stored_frames(self, box_ids: list[BoxId], start_unix_ns: int, end_unix_ns: int) -> list[FeatureFrame]:
+        """Read what is stored of some boxes as frames of one window each."""
+        rows = [row for each in box_ids for row in self._store.measurements.range(each, start_unix_ns, end_unix_ns)]
+        return [FeatureFrame(row.box_id, row.sequence, as_windows([row]), 0) for row in rows]
 
     async def _frames(self, frames: Any) -> None:
         """Detect on one batch. Frames come from ingest, which has checked them; one that is bad all the same is skipped."""
-        parts: list[tuple[BoxId, Windows]] = []
-        for item in frames:
-            try:
-                parts.append((BoxId(item.box_id), decode_frame(BoxId(item.box_id), item.frame).windows))
-            except InvalidInput as error:
-                self._log.warning("frame skipped", box_id=item.box_id, reason=str(error))
-        self._watch.feed(parts, self._clock.unix_ns())
+        good, bad = decode_frames([(item.box_id, item.frame) for item in frames])
+        for box_id, error in bad:
+            self._log.warning("frame skipped", box_id=box_id, reason=str(error))
+        if good is not None:
+            self._watch.feed(good, self._clock.unix_ns())
 
     # --- the loop
 
@@ -176,7 +187,7 @@ class Makai:
         for acquisition in changes.requests.values():
             events = self._watch.box_events(acquisition.box_id)
             if events is not None:
-                events.sent(acquisition.acquisition_id, now)
+                events.asking.sent(acquisition.acquisition_id, now)
             self._feeds.request(acquisition)
 
     # --- the house

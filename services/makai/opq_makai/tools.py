@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import grpc.aio
@@ -27,7 +27,7 @@ MAX_SPAN_NS = HOUR_NS
 MAX_BOXES = 1000
 MAX_TEXT = 200
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class NothingOutstanding(OpqError):
@@ -125,7 +125,9 @@ class Tools:
             _check_text("cancelled_by", request.cancelled_by)
             event_id = EventId(request.event_id)
             await call_in(self._executor, self._records.event, event_id)
-            waiting = [item for grid in self._watch.grids for item in grid.pending() if item.event_id == event_id]
+            waiting = [
+                item for grid in self._watch.grids for item in grid.asking.pending() if item.event_id == event_id
+            ]
             reason = f"cancelled by {request.cancelled_by or 'somebody'}"
             if not self._watch.cancel(event_id, reason, self._clock.unix_ns()):
                 raise NothingOutstanding(f"event {event_id} waits for nothing: all its waveforms are stored or missing")
@@ -159,7 +161,7 @@ class Tools:
             if request.kind not in KINDS:
                 raise InvalidInput(f"kind: got {request.kind}, expected one of {sorted(KIND_NUMBERS.values())}")
             kind = KINDS[request.kind]
-        return Which(GridId(request.grid_id) if request.grid_id else None, box and box.box_id, kind)
+        return Which(GridId(request.grid_id) if request.grid_id else None, box.box_id if box else None, kind)
 
     async def _box_state(
         self, request: makai_pb2.GetBoxStateRequest, context: Context

@@ -11,16 +11,31 @@ from opq.model.boxes import Box, Limits, Nominal
 from opq.model.events import Trigger, TriggerKind
 from opq.model.features import FEATURE_INDEX, WindowFlag, Windows
 from opq.testing.frames import good_windows
-from opq_makai.detectors.detector import WindowBatch
-from opq_makai.detectors.habit import LEARN_NS, HabitDetector
+from opq_makai.boxes import BoxTable
+from opq_makai.detectors.detector import Detector, WindowBatch
+from opq_makai.detectors.habit import HabitConfig, HabitDetector
 from opq_makai.detectors.limits import LimitDetector
 
 T0 = 1_760_000_000 * NS
 BOX = Box(BoxId("b1"), GridId("g"), Nominal(120, 60))
 
 
+class Bench:
+    """A detector with a table of boxes, fed window by window or in batches."""
+
+    def __init__(self, detector: Detector, *boxes: Box) -> None:
+        self.detector, self.table = detector, BoxTable()
+        self.table.update(boxes or (BOX,))
+
+    def feed(self, *parts: tuple[Box, Windows]) -> list[Trigger]:
+        slots = [self.table.slot(box.box_id) for box, _ in parts]
+        index = np.repeat(slots, [len(windows) for _, windows in parts])
+        batch = WindowBatch(self.table, index, Windows.concatenate([windows for _, windows in parts]))
+        return [trigger for hits in self.detector.detect(batch) for trigger in hits.triggers(self.table)]
+
+
 def detect(windows: Windows, box: Box = BOX) -> list[Trigger]:
-    return LimitDetector().detect(WindowBatch.of([(box, windows)]))
+    return Bench(LimitDetector(), box).feed((box, windows))
 
 
 def with_value(windows: Windows, row: int, **features: float) -> Windows:
@@ -85,15 +100,15 @@ def test_boxes_of_one_batch_do_not_mix() -> None:
         (BOX, with_value(good_windows(T0), 4, u_rms_half_min_v=90.0)),
         (other, good_windows(T0, nominal=other.nominal)),
     ]
-    (trigger,) = LimitDetector().detect(WindowBatch.of(parts))
+    (trigger,) = Bench(LimitDetector(), BOX, other).feed(*parts)
     assert trigger.box_id == "b1"
 
 
 class Habit:
     """A habit detector fed second by second with a noisy but quiet supply."""
 
-    def __init__(self, seconds: float, seed: int = 1) -> None:
-        self.detector = HabitDetector()
+    def __init__(self, seconds: float, seed: int = 1, config: HabitConfig | None = None) -> None:
+        self.bench = Bench(HabitDetector(config))
         self.rng = np.random.default_rng(seed)
         self.now = T0
         self.triggers: list[Trigger] = []
@@ -102,66 +117,97 @@ class Habit:
 
     def second(self, **features: float) -> list[Trigger]:
         windows = good_windows(self.now, 5)
-        windows.values[:, FEATURE_INDEX["u_rms_v"]] += self.rng.normal(0, 0.05, 5)
+        windows.values[:, FEATURE_INDEX["u_rms_half_min_v"]] += self.rng.normal(0, 0.05, 5)
         for name, value in features.items():
             windows.values[:, FEATURE_INDEX[name]] = value
         self.now += NS
-        found = self.detector.detect(WindowBatch.of([(BOX, windows)]))
+        found = self.feed(windows)
         self.triggers += found
         return found
+
+    def feed(self, windows: Windows) -> list[Trigger]:
+        return self.bench.feed((BOX, windows))
+
+    @property
+    def mean(self) -> float:
+        return self.bench.detector.describe(self.bench.table, 0)["metrics"]["u_rms_half_min_v"]["habit"]
 
 
 def test_habit_says_nothing_before_it_has_learned() -> None:
     habit = Habit(5)
-    assert habit.second(u_rms_v=117.0) == []
+    assert habit.second(u_rms_half_min_v=117.0) == []
 
 
 def test_a_step_far_inside_the_limits_is_a_soft_trigger_with_the_limit_it_left() -> None:
-    habit = Habit(LEARN_NS / NS + 30)
+    habit = Habit(60)
     assert habit.triggers == []
-    (trigger,) = habit.second(u_rms_v=118.0)
-    assert (trigger.kind, trigger.metric) == (TriggerKind.SOFT, "u_rms_v")
+    (trigger,) = habit.second(u_rms_half_min_v=118.0)
+    assert (trigger.kind, trigger.metric) == (TriggerKind.SOFT, "u_rms_half_min_v")
     assert 118.0 < trigger.limit < 120.0
 
 
 def test_a_window_is_tested_before_it_enters_the_model_so_even_one_window_can_trigger() -> None:
     habit = Habit(120)
-    windows = good_windows(habit.now, 1, u_rms_v=110.0)
-    assert len(habit.detector.detect(WindowBatch.of([(BOX, windows)]))) == 1
+    assert len(habit.feed(good_windows(habit.now, 1, u_rms_half_min_v=110.0))) == 1
 
 
 def test_a_late_or_repeated_window_is_neither_tested_nor_learned() -> None:
     habit = Habit(120)
-    before = habit.detector.state()
-    late = good_windows(T0 + 50 * NS, 5, u_rms_v=100.0)
-    assert habit.detector.detect(WindowBatch.of([(BOX, late)])) == []
-    assert habit.detector.state() == before
+    before = habit.bench.detector.state(habit.bench.table)
+    assert habit.feed(good_windows(T0 + 50 * NS, 5, u_rms_half_min_v=100.0)) == []
+    assert habit.bench.detector.state(habit.bench.table) == before
 
 
-def test_the_model_is_frozen_while_triggered_and_accepts_what_stays_after_a_minute() -> None:
+def test_the_model_is_frozen_while_triggered_and_takes_what_stays_for_half_a_minute_as_the_new_habit() -> None:
     habit = Habit(120)
-    mean = habit.detector.state()["b1"]["mean"][0]
-    for _ in range(30):
-        assert habit.second(u_rms_v=116.0) != []
-    assert habit.detector.state()["b1"]["mean"][0] == pytest.approx(mean, abs=0.01)
-    for _ in range(600):
-        last = habit.second(u_rms_v=116.0)
+    mean = habit.mean
+    for _ in range(29):
+        assert habit.second(u_rms_half_min_v=116.0) != []
+    assert habit.mean == pytest.approx(mean, abs=0.01)
+    for _ in range(5):
+        last = habit.second(u_rms_half_min_v=116.0)
     assert last == []
+    assert habit.mean == pytest.approx(116.0, abs=0.01)
 
 
 def test_one_outlier_moves_the_model_by_no_more_than_its_band() -> None:
     habit = Habit(120)
-    mean = habit.detector.state()["b1"]["mean"][0]
-    habit.detector.detect(WindowBatch.of([(BOX, good_windows(habit.now, 1, u_rms_v=0.0))]))
-    assert abs(habit.detector.state()["b1"]["mean"][0] - mean) < 0.01
+    mean = habit.mean
+    habit.feed(good_windows(habit.now, 1, u_rms_half_min_v=0.0))
+    habit.now += NS
+    habit.second()
+    assert abs(habit.mean - mean) < 0.01
 
 
 def test_a_quiet_supply_gives_no_soft_trigger_in_ten_minutes() -> None:
     assert Habit(600, seed=3).triggers == []
 
 
+def test_an_hour_that_is_usually_restless_is_judged_by_its_own_spread() -> None:
+    """Steps of 1 V every evening are no news; the same step in the quiet of the night is."""
+    habit = Habit(60)
+    for day in range(3):
+        for at_s, restless in ((day * 86_400, False), (day * 86_400 + 18 * 3600, True)):
+            habit.now = T0 + 3600 * NS * 24 + at_s * NS
+            for _ in range(900):
+                moved = 0.8 * habit.rng.choice([-1, 1]) if restless else 0.0
+                habit.second(u_rms_half_min_v=120.0 + moved)
+    for hour, heard in ((0, True), (18, False)):
+        habit.now = T0 + 3600 * NS * (24 * 4 + hour)
+        for _ in range(600):
+            habit.second(u_rms_half_min_v=120.0)
+        assert bool(habit.second(u_rms_half_min_v=118.6)) is heard, f"at hour {hour}"
+
+
 def test_what_was_learned_survives_a_restart() -> None:
     habit = Habit(120)
-    restarted = HabitDetector()
-    restarted.restore(habit.detector.state())
-    assert len(restarted.detect(WindowBatch.of([(BOX, good_windows(habit.now, 1, u_rms_v=115.0))]))) == 1
+    restarted = Bench(HabitDetector())
+    restarted.detector.restore(restarted.table, habit.bench.detector.state(habit.bench.table))
+    assert len(restarted.feed((BOX, good_windows(habit.now, 1, u_rms_half_min_v=115.0)))) == 1
+
+
+def test_other_settings_are_checked_and_obeyed() -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
+        HabitConfig(threshold=1)
+    habit = Habit(60, config=HabitConfig(threshold=20))
+    assert habit.second(u_rms_half_min_v=118.0) == []

@@ -4,6 +4,7 @@
 are the names in proto, database, pages and docs. New features are appended; none is removed or moved.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntFlag
 
@@ -151,6 +152,88 @@ class FeatureFrame:
     def end_unix_ns(self) -> int:
         """End of the last window."""
         return int(self.windows.start_unix_ns[-1] + self.windows.duration_ns[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBatch:
+    """Frames of several boxes, one after the other, as columns.
+
+    Attributes
+    ----------
+    box_ids : list of BoxId
+        Box of each of the n frames.
+    sequences, uncertainty_ns : (n,) int64
+        Sequence number and claimed clock uncertainty [ns] of each frame.
+    bounds : (n + 1,) intp
+        Frame i has the windows ``bounds[i]`` to ``bounds[i + 1]``.
+    windows : Windows
+        The windows of all frames.
+    """
+
+    box_ids: list[BoxId]
+    sequences: TimeArray
+    uncertainty_ns: TimeArray
+    bounds: npt.NDArray[np.intp]
+    windows: Windows
+
+    @staticmethod
+    def of(frames: Sequence[FeatureFrame]) -> "FrameBatch":
+        """Put frames together."""
+        lengths = [len(frame.windows) for frame in frames]
+        return FrameBatch(
+            [frame.box_id for frame in frames],
+            np.array([frame.sequence for frame in frames], np.int64),
+            np.array([frame.clock_uncertainty_ns for frame in frames], np.int64),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
+            Windows.concatenate([frame.windows for frame in frames]),
+        )
+
+    @staticmethod
+    def join(parts: "Sequence[FrameBatch]") -> "FrameBatch":
+        """Put batches together, one after the other."""
+        counts = np.concatenate([part.counts() for part in parts])
+        return FrameBatch(
+            [box_id for part in parts for box_id in part.box_ids],
+            np.concatenate([part.sequences for part in parts]),
+            np.concatenate([part.uncertainty_ns for part in parts]),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.intp),
+            Windows.concatenate([part.windows for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.box_ids)
+
+    def counts(self) -> npt.NDArray[np.intp]:
+        """Windows of each frame, (n,)."""
+        return np.diff(self.bounds)
+
+    def starts(self) -> TimeArray:
+        """Start of each frame, (n,) [ns since the epoch]."""
+        return self.windows.start_unix_ns[self.bounds[:-1]]
+
+    def ends(self) -> TimeArray:
+        """End of each frame, (n,) [ns since the epoch]."""
+        last = self.bounds[1:] - 1
+        return self.windows.start_unix_ns[last] + self.windows.duration_ns[last]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "FrameBatch":
+        """Return some of the frames, in the order of `rows`."""
+        counts = self.counts()[rows]
+        bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
+        inside = np.arange(bounds[-1]) - np.repeat(bounds[:-1], counts) + np.repeat(self.bounds[:-1][rows], counts)
+        windows = self.windows
+        return FrameBatch(
+            [self.box_ids[row] for row in rows.tolist()],
+            self.sequences[rows],
+            self.uncertainty_ns[rows],
+            bounds,
+            Windows(
+                windows.start_unix_ns[inside],
+                windows.duration_ns[inside],
+                windows.flags[inside],
+                windows.values[inside],
+            ),
+        )
 
 
 def check_values(values: FloatArray) -> None:

@@ -27,7 +27,7 @@ from opq.v1 import features_pb2
 
 MAX_WINDOWS = 120
 MAX_FRAME_BYTES = 64 * 1024
-_MIN_WINDOW_NS, _MAX_WINDOW_NS = 1_000_000, 120 * NS
+MIN_WINDOW_NS, MAX_WINDOW_NS = 1_000_000, 120 * NS
 _OPTIONAL = tuple(FEATURE_INDEX[name] for name in OPTIONAL_FEATURES)
 _COLUMN_BYTES = {"start_unix_ns": 8, "duration_ns": 8, "flags": 4, **dict.fromkeys(FEATURE_NAMES, 4)}
 
@@ -116,7 +116,7 @@ def _check_times(windows: Windows) -> None:
     starts, durations = windows.start_unix_ns.tolist(), windows.duration_ns.tolist()
     if starts[0] <= 0 or any(later <= earlier for earlier, later in pairwise(starts)):
         raise InvalidInput("start_unix_ns: expected positive, strictly rising times")
-    if min(durations) < _MIN_WINDOW_NS or max(durations) > _MAX_WINDOW_NS:
+    if min(durations) < MIN_WINDOW_NS or max(durations) > MAX_WINDOW_NS:
         raise InvalidInput(
-            f"duration_ns: got {min(durations)} to {max(durations)}, expected {_MIN_WINDOW_NS} to {_MAX_WINDOW_NS}"
+            f"duration_ns: got {min(durations)} to {max(durations)}, expected {MIN_WINDOW_NS} to {MAX_WINDOW_NS}"
         )

@@ -1,101 +1,161 @@
 """What a detector is; registered as entry point in group ``opq.makai.detectors``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
-from opq.model.boxes import Box
 from opq.model.events import Trigger, TriggerKind
 from opq.model.features import Windows
+from opq_makai.boxes import BoxTable
 
 IndexArray = npt.NDArray[np.intp]
 MaskArray = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowBatch:
-    """Windows of several boxes of one grid, box by box, each in the order of time.
+    """Windows of several boxes of one grid: those of a box lie together, in the order of time.
 
     Attributes
     ----------
-    boxes : tuple of Box
-        The boxes that occur.
-    box : (n,) intp
-        Index into `boxes` of each window.
+    table : BoxTable
+        The boxes of the grid.
+    slot : (n,) intp
+        Slot in `table` of each window.
     windows : Windows
         The n windows.
     """
 
-    boxes: tuple[Box, ...]
-    box: IndexArray
+    table: BoxTable
+    slot: IndexArray
     windows: Windows
 
-    @staticmethod
-    def of(parts: Sequence[tuple[Box, Windows]]) -> "WindowBatch":
-        """Put the windows of several boxes in one batch."""
-        index = np.repeat(np.arange(len(parts)), [len(windows) for _, windows in parts])
-        return WindowBatch(tuple(box for box, _ in parts), index, Windows.concatenate([part for _, part in parts]))
 
-    def per_window(self, values: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Spread one value per box to one value per window, (n,) float64."""
-        return np.asarray(values, np.float64)[self.box]
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Triggers as columns: runs of windows of one box in which one metric was beyond one side of its limit.
+
+    Attributes
+    ----------
+    slot : (n,) intp
+        Box.
+    start_unix_ns, end_unix_ns : (n,) int64
+        Span of the run, by the box's own clock.
+    value, limit : (n,) float64
+        The worst value and the limit it broke, in the unit of `metric`.
+    score : (n,) float64
+        How far beyond: in units of the learned spread for soft triggers, of the limit for hard ones.
+    """
+
+    metric: str
+    sign: int
+    """+1 above a limit, -1 below."""
+    kind: TriggerKind
+    detector: str
+    slot: IndexArray
+    start_unix_ns: Times
+    end_unix_ns: Times
+    value: Values
+    limit: Values
+    score: Values
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def __getitem__(self, rows: MaskArray) -> "Hits":
+        return Hits(
+            self.metric, self.sign, self.kind, self.detector,
+            self.slot[rows], self.start_unix_ns[rows], self.end_unix_ns[rows],
+            self.value[rows], self.limit[rows], self.score[rows],
+        )  # fmt: skip
+
+    def triggers(self, table: BoxTable) -> Iterator[Trigger]:
+        """Make the records of them."""
+        columns = (self.slot, self.start_unix_ns, self.end_unix_ns, self.value, self.limit)
+        for slot, start, end, value, limit in zip(*(column.tolist() for column in columns), strict=True):
+            yield Trigger(table.ids[slot], start, end, self.kind, self.metric, value, limit, self.detector)
 
 
-class Detector(ABC):
+class DetectorConfig(BaseModel):
+    """Typed configuration of a detector; unknown words are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=DetectorConfig)
+
+
+class Detector(ABC, Generic[ConfigT]):
     """Turns windows into triggers. Sees every window once, in the order in which they came."""
 
     name: ClassVar[str]
+    config_class: ClassVar[type[DetectorConfig]] = DetectorConfig
+
+    def __init__(self, config: ConfigT | None = None) -> None:
+        self.config: ConfigT = config if config is not None else self.config_class()  # type: ignore[assignment]
 
     @abstractmethod
-    def detect(self, batch: WindowBatch) -> list[Trigger]:
-        """Return the triggers of a batch; consecutive windows of one box and metric make one."""
+    def detect(self, batch: WindowBatch) -> list[Hits]:
+        """Return the triggers of a batch."""
 
-    def state(self) -> dict[str, Any]:
+    def state(self, table: BoxTable) -> dict[str, Any]:
         """Return what is to survive a restart, JSON-like."""
         return {}
 
-    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - having no memory is a valid choice
+    def restore(self, table: BoxTable, state: dict[str, Any]) -> None:
         """Take up what `state` returned."""
 
+    def describe(self, table: BoxTable, slot: int) -> dict[str, Any]:
+        """Say what is known of one box, JSON-like, for people."""
+        return {}
 
-def triggers_of(
+
+def hits_of(
     batch: WindowBatch,
     outside: MaskArray,
-    severity: npt.NDArray[np.float64],
-    limit: npt.NDArray[np.float64],
     metric: str,
+    sign: int,
     kind: TriggerKind,
     detector: str,
-) -> Iterator[Trigger]:
-    """Make one trigger of each run of windows of one box that are `outside`; its value is the most severe.
+    limit: Values,
+    score: Values,
+) -> Hits | None:
+    """Make one hit of each run of windows of one box that are `outside`; its value is that of the highest score.
 
     Parameters
     ----------
     outside : (n,) bool
         Whether each window is outside.
-    severity : (n,) float64
-        How far outside, in any measure that grows.
-    limit : (n,) float64
-        The limit each window left, in the unit of `metric`.
+    limit, score : (n,) float64
+        The limit each window is held to, and how far it is beyond.
     """
     rows = np.flatnonzero(outside)
     if not len(rows):
-        return
-    values = batch.windows.column(metric)
-    breaks = np.flatnonzero((np.diff(rows) > 1) | (np.diff(batch.box[rows]) != 0)) + 1
-    for run in np.split(rows, breaks):
-        worst = run[np.argmax(severity[run])]
-        yield Trigger(
-            box_id=batch.boxes[batch.box[worst]].box_id,
-            start_unix_ns=int(batch.windows.start_unix_ns[run[0]]),
-            end_unix_ns=int(batch.windows.start_unix_ns[run[-1]] + batch.windows.duration_ns[run[-1]]),
-            kind=kind,
-            metric=metric,
-            value=float(values[worst]),
-            limit=float(limit[worst]),
-            detector=detector,
-        )
+        return None
+    slots = batch.slot[rows]
+    begins = np.flatnonzero(np.concatenate([[True], (np.diff(rows) > 1) | (np.diff(slots) != 0)]))
+    ends = np.append(begins[1:], len(rows)) - 1
+    best = np.repeat(np.maximum.reduceat(score[rows], begins), ends - begins + 1)
+    # The first row of each run that has the run's highest score.
+    worst_at = np.flatnonzero(score[rows] == best)
+    worst = rows[worst_at[np.searchsorted(worst_at, begins)]]
+    windows = batch.windows
+    return Hits(
+        metric=metric,
+        sign=sign,
+        kind=kind,
+        detector=detector,
+        slot=batch.slot[worst],
+        start_unix_ns=windows.start_unix_ns[rows[begins]],
+        end_unix_ns=windows.start_unix_ns[rows[ends]] + windows.duration_ns[rows[ends]],
+        value=windows.column(metric)[worst].astype(np.float64),
+        limit=limit[worst],
+        score=score[worst],
+    )

@@ -1,0 +1,176 @@
+"""Many frames to columns at once.
+
+Frames of one layout differ in nothing but the bytes of their numbers: the same tags and lengths stand at the same
+places. So the first of each layout is decoded the plain way, it is noted where its columns lie, and all others of the
+same length whose tags agree are cut out of one array. What does not agree is decoded the plain way.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from opq.clock import DAY_NS
+from opq.errors import InvalidInput
+from opq.ids import BoxId
+from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, check_values
+from opq.rpc.frames import MAX_WINDOW_NS, MIN_WINDOW_NS, decode_frame
+from opq.v1 import features_pb2
+
+Bytes = npt.NDArray[np.uint8]
+Good = tuple[npt.NDArray[np.intp], FrameBatch]
+_FIELDS = {field.number: field.name for field in features_pb2.FeatureFrame.DESCRIPTOR.fields}
+_LEAST_TOGETHER = 4
+"""Fewer frames of one length are decoded one by one."""
+
+
+def decode_frames(
+    items: Sequence[tuple[str, bytes]],
+) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
+    """Decode and check frames as `opq.rpc.frames.decode_frame` does each.
+
+    Parameters
+    ----------
+    items : sequence of (box id, encoded `opq.v1.FeatureFrame`)
+
+    Returns
+    -------
+    FrameBatch or None, list of (BoxId, InvalidInput)
+        The good ones in the order given, None if there are none; and what is wrong with the others.
+    """
+    by_length: dict[int, list[int]] = {}
+    for row, (_, data) in enumerate(items):
+        by_length.setdefault(len(data), []).append(row)
+    together: list[Good] = []
+    single: list[tuple[int, FeatureFrame]] = []
+    bad: list[tuple[BoxId, InvalidInput]] = []
+    for rows in by_length.values():
+        left = rows
+        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(items, rows)) is not None:
+            taken, batch = fast
+            together.append((taken, batch))
+            done = set(taken.tolist())
+            left = [row for row in rows if row not in done]
+        for row in left:
+            box_id = BoxId(items[row][0])
+            try:
+                single.append((row, decode_frame(box_id, items[row][1])))
+            except InvalidInput as error:
+                bad.append((box_id, error))
+    if single:
+        rows_of = np.array([row for row, _ in single], np.intp)
+        together.append((rows_of, FrameBatch.of([frame for _, frame in single])))
+    if not together:
+        return None, bad
+    if len(together) == 1:
+        rows_of, batch = together[0]
+        return (batch if (np.diff(rows_of) > 0).all() else batch.take(np.argsort(rows_of))), bad
+    joined = FrameBatch.join([batch for _, batch in together])
+    return joined.take(np.argsort(np.concatenate([rows_of for rows_of, _ in together]))), bad
+
+
+class _Layout:
+    """Where the parts of a frame lie: learned from one good frame."""
+
+    def __init__(self, data: bytes) -> None:
+        self.columns: dict[str, tuple[int, int]] = {}
+        self.numbers: dict[str, tuple[int, int]] = {}
+        fixed = np.ones(len(data), np.bool_)
+        at = 0
+        while at < len(data):
+            tag, at = _varint(data, at)
+            name = _FIELDS.get(tag >> 3, f"field {tag >> 3}")
+            if tag & 7 == 2:
+                size, at = _varint(data, at)
+                self.columns[name] = (at, size)
+                fixed[at : at + size] = False
+                at += size
+            elif tag & 7 == 0:
+                begin = at
+                _, at = _varint(data, at)
+                self.numbers[name] = (begin, at)
+                fixed[begin:at] = False
+            else:
+                raise InvalidInput(f"feature frame: field {tag >> 3} is of a kind that no frame has")
+        self.fixed = np.flatnonzero(fixed)
+        self.template = np.frombuffer(data, np.uint8)[self.fixed]
+
+    def fits(self, raw: Bytes) -> npt.NDArray[np.bool_]:
+        """Whether each row of bytes has this layout: the same tags and lengths, and numbers as long as here."""
+        fits: npt.NDArray[np.bool_] = (raw[:, self.fixed] == self.template).all(axis=1)
+        for begin, end in self.numbers.values():
+            fits &= (raw[:, begin : end - 1] >= 0x80).all(axis=1) & (raw[:, end - 1] < 0x80)
+        return fits
+
+    def number(self, raw: Bytes, name: str) -> npt.NDArray[np.int64]:
+        """Return a varint field of each row; 0 where it is absent."""
+        begin, end = self.numbers.get(name, (0, 0))
+        total = np.zeros(len(raw), np.int64)
+        for place, at in enumerate(range(begin, min(end, begin + 9))):
+            total |= (raw[:, at] & 0x7F).astype(np.int64) << (7 * place)
+        return total
+
+    def column(self, raw: Bytes, name: str, kind: str) -> npt.NDArray[np.generic]:
+        """Return a packed column of all rows, one after the other."""
+        at, size = self.columns[name]
+        return np.ascontiguousarray(raw[:, at : at + size]).view(kind).reshape(-1)
+
+
+def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int]) -> Good | None:
+    """Decode those of some frames of one length that have the layout of the first good one."""
+    first = None
+    for row in rows[:_LEAST_TOGETHER]:
+        try:
+            decoded, layout = decode_frame(BoxId(items[row][0]), items[row][1]), _Layout(items[row][1])
+        except InvalidInput:
+            continue
+        first = decoded
+        break
+    if first is None:
+        return None
+    raw = np.frombuffer(b"".join([items[row][1] for row in rows]), np.uint8).reshape(len(rows), -1)
+    fits = layout.fits(raw)
+    if not fits.all():
+        raw = raw[fits]
+    count = len(first.windows)
+    starts, durations = layout.column(raw, "start_unix_ns", "<i8"), layout.column(raw, "duration_ns", "<i8")
+    flags = layout.column(raw, "flags", "<u4")
+    values = np.zeros((len(FEATURES), len(starts)), np.float32)
+    for at, name in enumerate(FEATURE_NAMES):
+        if name in layout.columns:
+            values[at] = layout.column(raw, name, "<f4")
+    windows = Windows(starts.astype(np.int64), durations.astype(np.int64), flags.astype(np.uint32), values.T)
+    sequence = layout.number(raw, "sequence")
+    if not (_times_are_good(windows, count) and (sequence >= 1).all()):
+        return None
+    try:
+        check_values(windows.values)
+    except InvalidInput:
+        return None
+    kept = np.array(rows, np.intp)[fits]
+    return kept, FrameBatch(
+        [BoxId(items[row][0]) for row in kept.tolist()],
+        sequence,
+        np.minimum(layout.number(raw, "clock_uncertainty_ns"), DAY_NS),
+        np.arange(len(kept) + 1, dtype=np.intp) * count,
+        windows,
+    )
+
+
+def _times_are_good(windows: Windows, count: int) -> bool:
+    starts = windows.start_unix_ns.reshape(-1, count)
+    shortest, longest = windows.duration_ns.min(), windows.duration_ns.max()
+    rising = (starts[:, 0] > 0).all() and (np.diff(starts, axis=1) > 0).all()
+    return bool(rising and shortest >= MIN_WINDOW_NS and longest <= MAX_WINDOW_NS)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return a varint and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
