@@ -10,6 +10,7 @@ from opq_cli.commands import (
     analyze,
     boxes,
     convert,
+    enrol,
     events,
     export,
     incidents,
@@ -50,6 +51,7 @@ def _root(
 app.command(rich_help_panel="Start")(up)
 app.command(name="analyze", rich_help_panel="Recordings")(analyze.analyze)
 app.command(name="measure", rich_help_panel="Recordings")(measure.measure)
+boxes.app.command(name="add")(enrol.add)
 boxes.app.command(name="override")(override.override)
 app.add_typer(boxes.app, name="boxes")
 app.add_typer(events.app, name="events")

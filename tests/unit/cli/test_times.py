@@ -4,8 +4,8 @@ import pytest
 
 from opq.clock import NS, parse_iso
 from opq.errors import InvalidInput
+from opq.times import parse_moment, parse_seconds
 from opq_cli.programs import _is_said_to_makai
-from opq_cli.times import parse_moment, parse_seconds
 
 NOW = parse_iso("2026-11-24T18:00:00Z")
 

@@ -9,9 +9,9 @@ import typer
 
 from opq import ids
 from opq.clock import SystemClock
-from opq.errors import Duplicate, InvalidInput, NotFound, Unavailable
+from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId
-from opq.model.boxes import Box, BoxStatus, Nominal
+from opq.model.boxes import Box, BoxStatus
 from opq.model.overrides import LimitChanges, check_window_cycles
 from opq.store import Store, open_store
 from opq.store.overrides import Overrides, read_overrides
@@ -37,25 +37,6 @@ def list_boxes(store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     overrides = read_overrides(opened)
     rows = [[*_row(box, statuses.get(box.box_id), now), _note(box, overrides, statuses, now)] for box in boxes]
     print_table(_COLUMNS, rows, "No boxes yet. Enrol one with: opq boxes add BOX_ID --u-din-v 120 --f-hz 60")
-
-
-@app.command()
-def add(
-    box_id: str,
-    grid: str = typer.Option("main", help="Grid it hangs on: boxes of one grid are electrically connected."),
-    u_din_v: float = typer.Option(120.0, help="Declared voltage Udin [V]."),
-    f_hz: float = typer.Option(60.0, help="Nominal frequency [Hz]."),
-    name: str = typer.Option("", help="Name for people."),
-    feeder: str = typer.Option("", help="Branch it hangs on; boxes with the same feeder are neighbours."),
-    store: str = STORE_OPTION,
-) -> None:
-    """Enrol a box."""
-    opened = open_store(store)
-    new = Box(ids.box_id(box_id), ids.grid_id(grid), Nominal(u_din_v, f_hz), name, feeder)
-    if opened.boxes.get(new.box_id) is not None:
-        raise Duplicate(f"box {box_id} is already enrolled; change it with: opq boxes set {box_id} ...")
-    opened.boxes.put(new)
-    typer.echo(f"enrolled {box_id} on grid {grid}, {u_din_v:g} V {f_hz:g} Hz")
 
 
 @app.command(name="set")

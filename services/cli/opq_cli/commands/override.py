@@ -9,10 +9,10 @@ from opq.errors import InvalidInput
 from opq.model.overrides import LimitChanges, Override, check_window_cycles
 from opq.store import open_store
 from opq.store.overrides import clear_override, put_override
+from opq.times import parse_seconds
 from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.commands.boxes import confirmed, known_box
 from opq_cli.output import STORE_OPTION
-from opq_cli.times import parse_seconds
 
 
 def override(

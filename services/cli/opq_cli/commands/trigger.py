@@ -13,10 +13,10 @@ from opq.model.boxes import Box
 from opq.model.events import Acquisition, EventState
 from opq.rpc.makai import Opened
 from opq.store import Store, open_store
+from opq.times import parse_moment, parse_seconds
 from opq_cli.commands.boxes import known_box
 from opq_cli.commands.shards import MAKAI_OPTION, client, run
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
-from opq_cli.times import parse_moment, parse_seconds
 
 _WAIT_S = 180.0
 """Longer than any box may take: an end in the future, then the time to answer."""

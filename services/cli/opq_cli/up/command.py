@@ -27,8 +27,8 @@ from opq.rpc.channels import healthy
 from opq.sim.scenario import Scenario, demo_scenario, quiet_scenario, save_scenario
 from opq.store import Store, open_store
 from opq.store.port import EventFilter
+from opq.times import parse_seconds
 from opq_cli.programs import command_line
-from opq_cli.times import parse_seconds
 from opq_cli.up.report import make_report
 from opq_cli.up.summary import render
 from opq_cli.up.supervisor import Child, Supervisor
