@@ -192,7 +192,8 @@ async def test_the_state_of_a_box_shows_limits_in_force_and_what_detectors_know(
     put_override(tools.store, BoxId("b-1"), Override(T0 + 60 * NS, "", LimitChanges(u_low_pu=0.8), 1))
     state = await tools.client.box_state(MINE, BoxId("b-1"))
     assert (state.makai_id, state.grid_id, state.limits.u_low_pu, state.window_cycles) == ("makai-1", MINE, 0.8, 1)
-    assert set(state.detail) >= {"habit"}
+    assert set(state.detail["detectors"]) >= {"habit"}
+    assert (state.clock_believed, state.budget_used_pct) == (True, 0)
     with pytest.raises(NotFound):
         await tools.client.box_state(MINE, BoxId("b-9"))
 

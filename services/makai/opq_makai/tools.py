@@ -171,17 +171,19 @@ class Tools:
         except OpqError as error:
             await _abort(context, error)
         state = self._watch.box_state(box.box_id, self._clock.unix_ns())
-        detectors = state.get("detectors", {})
         return makai_pb2.GetBoxStateResponse(
             box_id=box.box_id,
             grid_id=box.grid_id,
             makai_id=self._makai_id,
             limits=limits_message(box.limits),
             window_cycles=box.window_cycles,
-            clock_lag_ns=state.get("clock_lag_ns", 0),
-            budget_used_bytes=state.get("budget_used_bytes", 0),
-            scores=_scores(detectors),
-            detail_json=json.dumps(detectors, ensure_ascii=False),
+            clock_lag_ns=round(state["clock"]["age_s"] * NS),
+            clock_believed=state["clock"]["believed"],
+            budget_used_pct=state["budget_used_pct"],
+            budget_pct=state["budget_pct"],
+            neighbours=state["neighbours"],
+            scores=_scores(state["detectors"]),
+            detail_json=json.dumps(state, ensure_ascii=False),
         )
 
     async def _box(self, box_id: str) -> Box:

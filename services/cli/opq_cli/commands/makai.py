@@ -86,6 +86,7 @@ def _print_state(found: BoxState) -> None:
     limits = found.limits
     window = f"{found.window_cycles} cycles" if found.window_cycles else "basic"
     lag = f"{found.clock_lag_ns / NS:.2f} s" if found.clock_lag_ns else "nothing came yet"
+    clock = "" if found.clock_believed else "; its clock is not believed, so it is judged alone"
     typer.echo(
         f"box {found.box_id} on grid {found.grid_id}, decided by {found.makai_id} at {iso(SystemClock().unix_ns())}"
     )
@@ -93,7 +94,11 @@ def _print_state(found: BoxState) -> None:
         f"limits in force: U {limits.u_low_pu:g} to {limits.u_high_pu:g} pu, f +/-{limits.f_deviation_hz:g} Hz, "
         f"THD {limits.thd_pct:g} %, transient {limits.transient_pu:.4g} pu; window: {window}"
     )
-    typer.echo(f"newest window lies back: {lag}; waveform asked for today: {found.budget_used_bytes} bytes\n")
+    typer.echo(f"newest window lies back: {lag}{clock}")
+    typer.echo(
+        f"waveform asked for in 24 h: {found.budget_used_pct:.3g} % of the time, {found.budget_pct:g} % allowed; "
+        f"neighbours: {', '.join(found.neighbours) or 'none'}\n"
+    )
     rows = [
         [item.detector, item.metric, f"{item.score:.2f}", f"{item.mean:.5g}", f"{item.spread:.3g}"]
         for item in found.scores

@@ -72,11 +72,15 @@ class BoxState:
     window_cycles: int
     clock_lag_ns: int
     """How far its newest window lies behind the clock of the site; 0 if none came yet."""
-    budget_used_bytes: int
-    """Raw waveform asked of it today."""
+    clock_believed: bool
+    """If not, it neither opens nor joins events of other boxes."""
+    budget_used_pct: float
+    """Waveform asked of it in the last 24 hours [% of the time]; `budget_pct` is what may be."""
+    budget_pct: float
+    neighbours: tuple[BoxId, ...]
     scores: tuple[Score, ...]
     detail: dict[str, Any] = field(default_factory=dict)
-    """All that detectors have to say, by detector."""
+    """All that is known, what detectors have to say included."""
 
 
 def seen_message(trigger: Trigger, grid_id: GridId, lost: int) -> makai_pb2.TriggerSeen:
@@ -166,7 +170,10 @@ class MakaiClient:
             Limits(limits.u_low_pu, limits.u_high_pu, limits.f_deviation_hz, limits.thd_pct, limits.transient_pu),
             answer.window_cycles,
             answer.clock_lag_ns,
-            answer.budget_used_bytes,
+            answer.clock_believed,
+            answer.budget_used_pct,
+            answer.budget_pct,
+            tuple(BoxId(box) for box in answer.neighbours),
             tuple(Score(item.detector, item.metric, item.score, item.mean, item.spread) for item in answer.scores),
             json.loads(answer.detail_json or "{}"),
         )

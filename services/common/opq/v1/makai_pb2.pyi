@@ -183,26 +183,32 @@ class GetBoxStateRequest(_message.Message):
     def __init__(self, box_id: _Optional[str] = ...) -> None: ...
 
 class GetBoxStateResponse(_message.Message):
-    __slots__ = ("box_id", "grid_id", "makai_id", "limits", "window_cycles", "clock_lag_ns", "budget_used_bytes", "scores", "detail_json")
+    __slots__ = ("box_id", "grid_id", "makai_id", "limits", "window_cycles", "clock_lag_ns", "budget_used_pct", "scores", "detail_json", "budget_pct", "clock_believed", "neighbours")
     BOX_ID_FIELD_NUMBER: _ClassVar[int]
     GRID_ID_FIELD_NUMBER: _ClassVar[int]
     MAKAI_ID_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_CYCLES_FIELD_NUMBER: _ClassVar[int]
     CLOCK_LAG_NS_FIELD_NUMBER: _ClassVar[int]
-    BUDGET_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_USED_PCT_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     DETAIL_JSON_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_PCT_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_BELIEVED_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
     box_id: str
     grid_id: str
     makai_id: str
     limits: BoxLimits
     window_cycles: int
     clock_lag_ns: int
-    budget_used_bytes: int
+    budget_used_pct: float
     scores: _containers.RepeatedCompositeFieldContainer[MetricScore]
     detail_json: str
-    def __init__(self, box_id: _Optional[str] = ..., grid_id: _Optional[str] = ..., makai_id: _Optional[str] = ..., limits: _Optional[_Union[BoxLimits, _Mapping]] = ..., window_cycles: _Optional[int] = ..., clock_lag_ns: _Optional[int] = ..., budget_used_bytes: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[MetricScore, _Mapping]]] = ..., detail_json: _Optional[str] = ...) -> None: ...
+    budget_pct: float
+    clock_believed: bool
+    neighbours: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, box_id: _Optional[str] = ..., grid_id: _Optional[str] = ..., makai_id: _Optional[str] = ..., limits: _Optional[_Union[BoxLimits, _Mapping]] = ..., window_cycles: _Optional[int] = ..., clock_lag_ns: _Optional[int] = ..., budget_used_pct: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[MetricScore, _Mapping]]] = ..., detail_json: _Optional[str] = ..., budget_pct: _Optional[float] = ..., clock_believed: bool = ..., neighbours: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BoxLimits(_message.Message):
     __slots__ = ("u_low_pu", "u_high_pu", "f_deviation_hz", "thd_pct", "transient_pu")
