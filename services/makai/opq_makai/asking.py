@@ -9,6 +9,7 @@ from opq.model.events import Acquisition, AcquisitionState, EventState, Role
 from opq_makai.budget import Budget, value
 from opq_makai.open_event import Changes, EventRules, OpenEvent, only_frequency, uncovered
 
+FOR_EVER = 2**62
 _OVER_BUDGET = "over the budget"
 _CANCELLED = "cancelled"
 
@@ -54,24 +55,38 @@ class Asking:
         if whole > found.parts_asked:
             found.parts_asked = whole
             until = event.start_unix_ns - rules.before_ns + whole * rules.part_ns
-            for box_id in self.witnesses(found):
-                self.ask(found, box_id, until)
+            self.all(found, until)
 
-    def all(self, found: OpenEvent) -> None:
-        """Ask every box that is to be asked for all of its part."""
-        for box_id in self.witnesses(found):
-            self.ask(found, box_id)
+    def all(self, found: OpenEvent, until_unix_ns: int = FOR_EVER) -> None:
+        """Ask every box for what it was not yet asked for of its part, up to a moment."""
+        witnesses = self._witnesses(found)
+        for box_id in found.boxes:
+            self._ask(found, box_id, box_id in witnesses, until_unix_ns)
 
-    def witnesses(self, found: OpenEvent) -> list[BoxId]:
-        """Return the boxes to be asked: all, but only some of those that left nothing but their frequency limits."""
-        frequency = sorted(box_id for box_id, part in found.boxes.items() if only_frequency(part))
-        spared = set(frequency[self.rules.witnesses :])
-        return [box_id for box_id in found.boxes if box_id not in spared]
+    def late(self, found: OpenEvent, box_id: BoxId) -> None:
+        """Ask a box that joined an event that is over."""
+        self._ask(found, box_id, box_id in self._witnesses(found), FOR_EVER)
 
-    def ask(self, found: OpenEvent, box_id: BoxId, until_unix_ns: int | None = None) -> None:
-        """Ask a box for what it was not yet asked for of its part, up to a moment."""
+    def _witnesses(self, found: OpenEvent) -> set[BoxId]:
+        """Return the boxes that are asked for all of what lasts: once chosen they stay, then the worst."""
+        room = self.rules.witnesses
+        if len(found.boxes) <= room:
+            return set(found.boxes)
+        if len(found.witnesses) < room:
+            worst = sorted(found.boxes, key=lambda box_id: (-found.severity.get(box_id, 0.0), box_id))
+            found.witnesses |= set(
+                [box_id for box_id in worst if box_id not in found.witnesses][: room - len(found.witnesses)]
+            )
+        return found.witnesses
+
+    def _ask(self, found: OpenEvent, box_id: BoxId, witness: bool, until_unix_ns: int) -> None:
+        part = found.boxes[box_id]
         start, end = found.span(box_id, self.rules)
-        end = end if until_unix_ns is None else min(end, until_unix_ns)
+        end = min(end, until_unix_ns)
+        if not witness and part.role is not Role.MANUAL:
+            if only_frequency(part):
+                return
+            end = min(end, start + self.rules.before_ns + self.rules.lasting_ns)
         for low, high in list(uncovered(start, end, found.covered(box_id), self.rules.part_ns)):
             self._request(found, box_id, low, high)
 

@@ -27,6 +27,8 @@ _LEAST_RATES = (1e-3, 1e-4)
 _RATE_MEMORY_BINS = 3600 * 5
 _CHANCE = 1e-10
 _MAX_UNCERTAINTY_NS = NS
+_SHARED = ("f_hz",)
+"""What all boxes measure of the same thing: chance moves them together, so that only half of them convince."""
 
 Times = npt.NDArray[np.int64]
 
@@ -161,6 +163,8 @@ class Coincidences:
         rate, needed = self._needed.get((key, streaming), (0.0, 0))
         if not needed or abs(channel.rate - rate) > 0.1 * rate:
             rate, needed = channel.rate, channel.needed(streaming, self._least_boxes)
+            if key[0] in _SHARED:
+                needed = max(needed, -(-streaming // 2))
             self._needed[key, streaming] = (rate, needed)
         return needed
 

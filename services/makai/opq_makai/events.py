@@ -28,7 +28,7 @@ from opq_makai.clocks import Times
 from opq_makai.coincidence import Coincidence, Coincidences, strongest
 from opq_makai.detectors.detector import Hits
 from opq_makai.neighbours import Neighbours
-from opq_makai.open_event import Changes, EventRules, OpenEvent, merged
+from opq_makai.open_event import Changes, EventRules, OpenEvent, merged, stepped
 
 _MAX_REASONS = 8
 _MAX_ONSETS = 64
@@ -77,6 +77,12 @@ class GridEvents:
         found.onsets = sorted({found.boxes[box_id].start_unix_ns for box_id in hard} or {event.start_unix_ns})
         found.onsets = found.onsets[:_MAX_ONSETS]
         found.heard_ns = dict.fromkeys(hard, now)
+        slight = self._rules.slight
+        found.stepped = {
+            part.box_id
+            for part in found.boxes.values()
+            if part.role in (Role.HARD, Role.SOFT) and any(stepped(why, slight) for why in part.reasons)
+        }
         found.solo = _DOUBT in event.opened_by
         found.area = len(hard) >= self._area_boxes() or not hard
         found.since_unix_ns = event.start_unix_ns
@@ -155,6 +161,8 @@ class GridEvents:
                 found.next = opened = self._split(found, trigger, now)
             found = found.next
         self._begin(found, trigger)
+        if stepped(trigger.reason(), self._rules.slight):
+            found.stepped.add(trigger.box_id)
         found.severity[trigger.box_id] = max(found.severity.get(trigger.box_id, 0.0), severity(trigger))
         self._join(found, _part(found, trigger, Role.HARD))
         found.heard_ns[trigger.box_id] = now
@@ -265,6 +273,8 @@ class GridEvents:
                 if trigger.box_id not in near:
                     continue
             if known is None or known.role is not Role.HARD:
+                if stepped(trigger.reason(), self._rules.slight):
+                    found.stepped.add(trigger.box_id)
                 self._join(found, _part(found, trigger, Role.SOFT))
 
     def _extend(self, hits: Hits) -> None:
@@ -340,9 +350,9 @@ class GridEvents:
         self.asking.changes.boxes[part.event_id, part.box_id] = part
         if known is None:
             self._set(found, box_ids=tuple(sorted(found.boxes)))
-        if found.event.state is not EventState.OPEN and part.box_id in self.asking.witnesses(found):
+        if found.event.state is not EventState.OPEN:
             # Too late to wait for the end: ask at once.
-            self.asking.ask(found, part.box_id)
+            self.asking.late(found, part.box_id)
 
     def _grow(self, found: OpenEvent, trigger: Trigger, now: int) -> None:
         """Widen an event to a hard trigger; one that was over is over again when it is quiet again."""

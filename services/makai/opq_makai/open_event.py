@@ -27,15 +27,22 @@ class EventRules:
     """Waveform is asked for from this long before a box's part in the event ..."""
     after_ns: int = NS
     """... until this long after it."""
+    slight_ns: int = NS // 2
+    """Padding where the voltage neither left its limits nor stepped by `slight`: only sags, swells and rapid changes
+    need something steady around them."""
+    slight: float = 0.04
     part_ns: int = 30 * NS
     """Of an event that lasts, waveform is asked for in parts this long."""
     max_event_ns: int = 600 * NS
     """An event that lasts longer is split."""
-    max_neighbours: int = 8
-    bystander_ns: int = 5 * NS
+    max_neighbours: int = 4
+    bystander_ns: int = 2 * NS
     """Of boxes without a hard trigger, waveform is asked for over this much of the event at most."""
-    witnesses: int = 16
-    """Frequency is the same everywhere: of boxes that left only its limits, no more than so many are asked."""
+    lasting_ns: int = 2 * NS
+    """Of what lasts longer, the rest is asked of some witnesses only: it is steady, and the features tell its course."""
+    witnesses: int = 4
+    """How many; those that were worst. Of boxes that left only the limits of frequency, which is the same everywhere,
+    no others are asked at all."""
     answer_timeout_ns: int = 30 * NS
     """A waveform that has not come after this long is missing (for now)."""
     ask_again_ns: int = 60 * NS
@@ -64,6 +71,9 @@ class OpenEvent:
     onsets: list[int] = field(default_factory=list)
     """Moments at which something began, by the boxes' clocks [ns since the epoch]."""
     severity: dict[BoxId, float] = field(default_factory=dict)
+    """How far each box was beyond its limit or habit, in units of that."""
+    stepped: set[BoxId] = field(default_factory=set)
+    """Boxes whose voltage left its limits or stepped noticeably."""
     area: bool = False
     solo: bool = False
     """Of one box whose clock cannot be believed; nobody joins, and it joins nothing."""
@@ -74,6 +84,8 @@ class OpenEvent:
     since_unix_ns: int = 0
     """Start of the first event of a chain of splits."""
     parts_asked: int = 0
+    witnesses: set[BoxId] = field(default_factory=set)
+    """Boxes that are asked for all of what lasts."""
 
     def put(self, acquisition: Acquisition) -> None:
         """Take up an acquisition or what became of it."""
@@ -107,6 +119,8 @@ class OpenEvent:
             end = min(end, start + rules.bystander_ns)
         if part.role is Role.MANUAL:
             return start, end
+        if box_id not in self.stepped:
+            return start - rules.slight_ns, end + rules.slight_ns
         return start - rules.before_ns, end + rules.after_ns
 
 
@@ -150,6 +164,13 @@ def merged(known: EventBox, part: EventBox, most_reasons: int) -> EventBox:
 
 def _metric(reason: str) -> str:
     return reason.split(" ", 1)[0]
+
+
+def stepped(reason: str, slight: float) -> bool:
+    """Whether a trigger, as `Trigger.reason` says it, is of a voltage beyond its limits or off its habit by `slight`."""
+    metric, value, _, limit, kind = reason.split(" ")[:5]
+    off = abs(float(value) - float(limit)) >= slight * abs(float(limit))
+    return metric.startswith("u_") and (off or kind.startswith("(hard"))
 
 
 def only_frequency(part: EventBox) -> bool:

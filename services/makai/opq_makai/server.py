@@ -58,8 +58,8 @@ class Makai:
         makai_id = settings.makai_id
         self._records = Records(store, clock, makai_id, settings.all_shards)
         self._feeds = Feeds(self._watch, clock, self._refresh, self._frames, self._read_on)
-        watchers = Watchers(self._grids.get)
-        self._watch.on_triggers = watchers.offer
+        watchers = Watchers()
+        self._watch.on_hits = watchers.offer
         self._detectors = DetectorSettings(makai_id, self._watch, store, clock)
         self._tools = Tools(
             makai_id,

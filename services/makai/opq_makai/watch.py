@@ -11,10 +11,11 @@ from opq.clock import HOUR_NS, NS
 from opq.errors import InvalidInput, NotFound
 from opq.ids import BoxId, EventId, GridId
 from opq.model.boxes import Box
-from opq.model.events import Trigger, TriggerKind
+from opq.model.events import TriggerKind
 from opq.model.features import FrameBatch
+from opq_makai.boxes import BoxTable
 from opq_makai.clocks import Clocks
-from opq_makai.detectors.detector import Detector, WindowBatch
+from opq_makai.detectors.detector import Detector, Hits, WindowBatch
 from opq_makai.events import GridEvents
 from opq_makai.open_event import EventRules
 
@@ -84,8 +85,8 @@ def check_config(detector: type[Detector[Any]], given: Mapping[str, Any]) -> Any
 
 
 class _Grid:
-    def __init__(self, events: GridEvents, detectors: list[Detector[Any]]) -> None:
-        self.events, self.detectors = events, detectors
+    def __init__(self, grid_id: GridId, events: GridEvents, detectors: list[Detector[Any]]) -> None:
+        self.grid_id, self.events, self.detectors = grid_id, events, detectors
         self.clocks = Clocks()
         self.heard_ns = np.zeros(0, np.int64)
 
@@ -101,8 +102,8 @@ class Watch:
         self._boxes: dict[BoxId, Box] = {}
         self._grids: dict[GridId, _Grid] = {}
         self._place: dict[BoxId, tuple[_Grid, int]] = {}
-        self.on_triggers: Callable[[Sequence[Trigger]], None] | None = None
-        """Called with the triggers of each batch while somebody watches."""
+        self.on_hits: Callable[[GridId, BoxTable, Hits], None] = lambda grid_id, table, hits: None
+        """Called with all triggers as they are found."""
 
     @property
     def grids(self) -> Iterable[GridEvents]:
@@ -190,8 +191,7 @@ class Watch:
         for detector in grid.detectors:
             for hits in detector.detect(batch):
                 doubted = grid.clocks.doubted(hits.slot)
-                if self.on_triggers is not None:
-                    self.on_triggers(list(hits.triggers(table)))
+                self.on_hits(grid.grid_id, table, hits)
                 if hits.kind is TriggerKind.HARD:
                     outcasts = frozenset(table.ids[slot] for slot in hits.slot[doubted].tolist())
                     events.feed_hard(hits.triggers(table), now, outcasts)
@@ -293,5 +293,5 @@ class Watch:
     def _grid(self, grid_id: GridId) -> _Grid:
         if grid_id not in self._grids:
             detectors = make_detectors(self._classes, self._configs)
-            self._grids[grid_id] = _Grid(GridEvents(grid_id, self._rules), detectors)
+            self._grids[grid_id] = _Grid(grid_id, GridEvents(grid_id, self._rules), detectors)
         return self._grids[grid_id]

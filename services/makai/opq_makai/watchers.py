@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opq.ids import BoxId, GridId
 from opq.model.events import Trigger, TriggerKind
+from opq_makai.boxes import BoxTable
+from opq_makai.detectors.detector import Hits
 
 MAX_HELD = 1000
 """Triggers that wait for one watcher; then the oldest go."""
@@ -68,24 +70,16 @@ class Watcher:
 
 
 class Watchers:
-    """All watchers of a shard.
+    """All watchers of a shard."""
 
-    Parameters
-    ----------
-    grid_of : callable
-        The grid a box hangs on; None if it is unknown.
-    """
-
-    def __init__(self, grid_of: Callable[[BoxId], GridId | None]) -> None:
-        self._grid_of = grid_of
+    def __init__(self) -> None:
         self._watchers: list[Watcher] = []
 
-    def offer(self, triggers: Sequence[Trigger]) -> None:
+    def offer(self, grid_id: GridId, table: BoxTable, hits: Hits) -> None:
         """Hand triggers to everybody who wants to see them."""
         if not self._watchers:
             return
-        for trigger in triggers:
-            grid_id = self._grid_of(trigger.box_id) or GridId("")
+        for trigger in hits.triggers(table):
             for watcher in self._watchers:
                 if watcher.which.has(trigger, grid_id):
                     watcher.offer(trigger, grid_id)

@@ -1,0 +1,1 @@
+"""How well Makai finds what happens: a simulated grid with ground truth, in compressed time (`opq evaluate makai`)."""
