@@ -6,12 +6,15 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
 from opq.errors import OpqError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -37,13 +40,18 @@ def parse_settings(settings_class: type[Settings], program: str, arguments: list
     try:
         return CliApp.run(settings_class, cli_args=arguments, cli_settings_source=None, cli_exit_on_error=True)
     except ValidationError as error:
-        lines = [
-            f"--{'.'.join(str(part) for part in problem['loc']).replace('_', '-')}: {problem['msg']}"
-            + (f" (got {problem['input']!r})" if problem["type"] != "missing" else "")
-            for problem in error.errors()
-        ]
+        lines = [_problem(problem) for problem in error.errors()]
         print(f"{program}: " + f"\n{program}: ".join(lines), file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
+
+
+def _problem(problem: "ErrorDetails") -> str:
+    """Say what is wrong with one setting; a rule over several says it itself."""
+    if not problem["loc"]:
+        return problem["msg"].removeprefix("Value error, ")
+    flag = ".".join(str(part) for part in problem["loc"]).replace("_", "-")
+    got = f" (got {problem['input']!r})" if problem["type"] != "missing" else ""
+    return f"--{flag}: {problem['msg']}{got}"
 
 
 def run_service(program: str, main: Main) -> None:
