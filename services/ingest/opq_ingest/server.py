@@ -6,7 +6,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -17,10 +17,8 @@ from opq import ids
 from opq.clock import NS, Clock
 from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
-from opq.model.boxes import Box, BoxStatus, Power
-from opq.model.features import TimeSource
+from opq.model.boxes import Box, Power
 from opq.model.services import Heartbeat
-from opq.rpc.frames import TIME_SOURCES
 from opq.rpc.service import until_stopped
 from opq.rpc.shards import parse_addresses
 from opq.rpc.threads import call_in
@@ -28,6 +26,7 @@ from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
+from opq_ingest.calls import abort, read_on, status_of
 from opq_ingest.checks import rejection
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
@@ -45,8 +44,7 @@ _STALL_NS = 3 * NS
 _HOUSEKEEPING_S = 2.0
 _CONFIGURATION_S = 5.0
 """How soon a box that was changed in the store is told."""
-_READ_ON_S, _READ_ON_BYTES = 1.0, 4 << 20
-_STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
+_READ_ON_S = 1.0
 _POWERS = {box_pb2.POWER_SOURCE_MAINS: Power.MAINS, box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY}
 
 
@@ -122,7 +120,7 @@ class Ingest:
         self._sessions[box.box_id] = session
         sender = asyncio.create_task(self._send(session, context))
         try:
-            await call_in(self._calls, self._store.boxes.connected, _status(session, hello, self._clock))
+            await call_in(self._calls, self._store.boxes.connected, status_of(session, hello, self._clock))
             self._welcome(session, box, hello)
             self.makai.presence(box.box_id, True)
             log.info(
@@ -133,7 +131,7 @@ class Ingest:
             await asyncio.wait([receiver, sender], return_when=asyncio.FIRST_COMPLETED)
             receiver.cancel()
         except OpqError as error:
-            await _abort(context, error)
+            await abort(context, error)
         finally:
             session.close()
             sender.cancel()
@@ -158,11 +156,11 @@ class Ingest:
                     f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
                 )
         except TimeoutError:
-            await _abort(context, InvalidInput(f"first message: got nothing within {_GREETING_S:g} s, expected hello"))
+            await abort(context, InvalidInput(f"first message: got nothing within {_GREETING_S:g} s, expected hello"))
         except message.DecodeError:
-            await _abort(context, Malformed("first message: these bytes are no opq.v1.BoxUp"))
+            await abort(context, Malformed("first message: these bytes are no opq.v1.BoxUp"))
         except OpqError as error:
-            await _abort(context, error)
+            await abort(context, error)
         return box, up.hello
 
     def _welcome(self, session: BoxSession, box: Box, hello: box_pb2.Hello) -> None:
@@ -253,8 +251,8 @@ class Ingest:
         except OpqError as error:
             # A peer that is still sending when the call ends sees an internal error instead of the reason.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_read_on(chunks), _READ_ON_S)
-            await _abort(context, error)
+                await asyncio.wait_for(read_on(chunks), _READ_ON_S)
+            await abort(context, error)
 
     async def _resume_waveform(
         self, request: waveform_pb2.ResumeWaveformRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -262,7 +260,7 @@ class Ingest:
         try:
             return await self._uploads.resume(request)
         except OpqError as error:
-            await _abort(context, error)
+            await abort(context, error)
 
     # --- recording
 
@@ -372,33 +370,3 @@ class Ingest:
             session = self._sessions.get(box.box_id)
             if session and session.window_cycles != box.window_cycles:
                 self._configure(session, box.window_cycles)
-
-
-def _status(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatus:
-    return BoxStatus(
-        box_id=session.box_id,
-        connected=True,
-        session_id=session.session_id,
-        boot_id=hello.boot_id[:64],
-        connected_unix_ns=clock.unix_ns(),
-        time_source=TIME_SOURCES.get(hello.time_source, TimeSource.FREE),
-        clock_uncertainty_ns=min(hello.clock_uncertainty_ns, 2**62),
-        agent_version=hello.agent_version[:40],
-        spooled_frames=min(hello.spooled_frames, 2**62),
-    )
-
-
-async def _read_on(chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> None:
-    """Read a refused upload to its end, within reason."""
-    left = _READ_ON_BYTES
-    async for chunk in chunks:
-        left -= chunk.ByteSize()
-        if left < 0:
-            return
-
-
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:
-    """End the call with the status that belongs to the error; never returns."""
-    code = _STATUS_CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
-    await context.abort(code, str(error)[:500])
-    raise AssertionError("abort raises")

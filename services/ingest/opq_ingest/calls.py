@@ -1,0 +1,49 @@
+"""How calls begin and end: what a greeting tells of a box, and how a refusal reaches its peer."""
+
+from collections.abc import AsyncIterable
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from opq.clock import Clock
+from opq.errors import NotFound, OpqError, Unavailable
+from opq.model.boxes import BoxStatus
+from opq.model.features import TimeSource
+from opq.rpc.frames import TIME_SOURCES
+from opq.v1 import box_pb2, waveform_pb2
+from opq_ingest.session import BoxSession
+
+_READ_ON_BYTES = 4 << 20
+_STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
+
+
+def status_of(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatus:
+    """Return what a new session tells of its box."""
+    return BoxStatus(
+        box_id=session.box_id,
+        connected=True,
+        session_id=session.session_id,
+        boot_id=hello.boot_id[:64],
+        connected_unix_ns=clock.unix_ns(),
+        time_source=TIME_SOURCES.get(hello.time_source, TimeSource.FREE),
+        clock_uncertainty_ns=min(hello.clock_uncertainty_ns, 2**62),
+        agent_version=hello.agent_version[:40],
+        spooled_frames=min(hello.spooled_frames, 2**62),
+    )
+
+
+async def read_on(chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> None:
+    """Read a refused upload to its end, within reason."""
+    left = _READ_ON_BYTES
+    async for chunk in chunks:
+        left -= chunk.ByteSize()
+        if left < 0:
+            return
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:
+    """End the call with the status that belongs to the error; never returns."""
+    code = _STATUS_CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
+    await context.abort(code, str(error)[:500])
+    raise AssertionError("abort raises")
