@@ -1,8 +1,9 @@
-"""``opq simulate``: all boxes of a scenario in one process, each a whole agent on a simulated supply."""
+"""``opq simulate``: all boxes of a scenario in one process, each a whole agent on a simulated supply, or a grid of light ones."""
 
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
 import structlog
 
@@ -12,6 +13,7 @@ from opq.rpc.service import parse_settings, run_service
 from opq.sim.scenario import Scenario, load_scenario
 from opq.telemetry.logs import configure_logs
 from opq_box_agent.agent import Agent, AgentConfig
+from opq_box_agent.light.run import is_plan, run_grid
 from opq_box_agent.settings import FleetSettings
 from opq_box_agent.sources.synthetic import SyntheticSource
 
@@ -45,7 +47,10 @@ def main() -> None:
     configure_logs("fleet")
 
     async def serve(stop: asyncio.Event) -> None:
-        scenario = load_scenario(settings.scenario)
+        if is_plan(settings.scenario):
+            await run_grid(settings, SystemClock(), stop)
+            return
+        scenario = load_scenario(Path(settings.scenario))
         structlog.get_logger().info(
             "simulating", scenario=scenario.name, boxes=len(scenario.boxes), ingest=settings.ingest
         )

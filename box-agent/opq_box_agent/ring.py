@@ -118,7 +118,8 @@ class Ring:
             else:
                 segments.append(Segment(at, high - low))
         counts = np.concatenate(pieces) if pieces else np.empty(0, np.int16)
-        return RingAnswer(tuple(segments), counts, self._missing(segments, start_unix_ns, end_unix_ns))
+        words = missing_words(tuple(segments), start_unix_ns, end_unix_ns, self._rate)
+        return RingAnswer(tuple(segments), counts, words)
 
     def _write(self, held: tuple[int, int, int], piece: CountArray) -> None:
         """Write samples behind those of a slot, then the slot's entry."""
@@ -150,16 +151,17 @@ class Ring:
     def _segment_end(self, segment: Segment) -> int:
         return segment.start_unix_ns + round(segment.samples * NS / self._rate)
 
-    def _missing(self, segments: list[Segment], start: int, end: int) -> str:
-        """Put the uncovered parts of ``[start, end)`` in words, ignoring less than two samples."""
-        holes: list[tuple[int, int]] = []
-        at = start
-        for segment in segments:
-            holes.append((at, segment.start_unix_ns))
-            at = self._segment_end(segment)
-        holes.append((at, end))
-        real = [(low, high) for low, high in holes if high - low > 2 * NS / self._rate]
-        return "; ".join(
-            f"no samples from {(low - start) / NS:.3f} s to {(high - start) / NS:.3f} s of the interval"
-            for low, high in real
-        )
+
+def missing_words(segments: tuple[Segment, ...], start: int, end: int, rate_hz: float) -> str:
+    """Put the parts of ``[start, end)`` that segments do not cover in words, ignoring less than two samples."""
+    holes: list[tuple[int, int]] = []
+    at = start
+    for segment in segments:
+        holes.append((at, segment.start_unix_ns))
+        at = segment.start_unix_ns + round(segment.samples * NS / rate_hz)
+    holes.append((at, end))
+    real = [(low, high) for low, high in holes if high - low > 2 * NS / rate_hz]
+    return "; ".join(
+        f"no samples from {(low - start) / NS:.3f} s to {(high - start) / NS:.3f} s of the interval"
+        for low, high in real
+    )

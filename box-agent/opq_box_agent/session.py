@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from opq.clock import NS
 from opq.ids import AcquisitionId
 from opq.rpc.twins import BoxUpTwin
 from opq.v1 import box_pb2
-from opq_box_agent.spool import Spool
 
 BACKFILL_PER_S = 50
 """Frames of the back-fill lane per second: an hour is made up in 72 s."""
@@ -63,6 +63,25 @@ class FrameRejected:
 Wish = SendWaveform | CancelWaveform | ApplyConfiguration | TellInfo | FrameRejected
 
 
+class FrameStore(Protocol):
+    """Encoded frames that are not yet acknowledged, by sequence number."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def sequences(self) -> list[int]:
+        """Sequence numbers of the frames held, oldest first."""
+        ...
+
+    def get(self, sequence: int) -> bytes | None:
+        """Return one frame to be sent now, None if it is not held (any more)."""
+        ...
+
+    def remove(self, first: int, last: int) -> None:
+        """Forget the frames `first` to `last`, both included."""
+        ...
+
+
 class Phase(Enum):
     """Where a session stands."""
 
@@ -76,13 +95,13 @@ class Session:
 
     Parameters
     ----------
-    spool : Spool
+    spool : FrameStore
         Holds every frame not yet acknowledged.
     hello : callable
         Makes the greeting when a connection stands.
     """
 
-    def __init__(self, spool: Spool, hello: Callable[[], box_pb2.Hello]) -> None:
+    def __init__(self, spool: FrameStore, hello: Callable[[], box_pb2.Hello]) -> None:
         self._spool, self._hello = spool, hello
         self._control: deque[box_pb2.BoxUp] = deque()
         self._live: deque[int] = deque()

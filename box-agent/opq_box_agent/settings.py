@@ -1,11 +1,12 @@
 """What can be set about a box, and about a fleet of simulated ones."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from opq.rpc.service import ServiceSettings
+from opq.times import parse_seconds
 
 
 class BoxSettings(ServiceSettings):
@@ -33,12 +34,40 @@ class BoxSettings(ServiceSettings):
     scale_to_nominal: bool = Field(False, description="replay: scale so that the undisturbed voltage is Udin")
 
 
-class FleetSettings(ServiceSettings):
-    """Run all boxes of a simulated scenario in one process, each a whole agent."""
+def _seconds(value: object) -> object:
+    return parse_seconds("length of time", value) if isinstance(value, str) else value
 
-    scenario: Path = Field(description="scenario file, as written by opq up")
+
+Length = Annotated[float, BeforeValidator(_seconds)]
+"""Seconds; as text with a unit: 90s, 10m, 2h, 1d."""
+
+
+class FleetSettings(ServiceSettings):
+    """Run all boxes of a simulated scenario in one process, or write what they measure into files."""
+
+    scenario: str = Field(
+        description="campus, neighbourhood, city or a grid plan (YAML): light boxes by the thousand; "
+        "or a scenario file (JSON) as written by opq up: whole agents"
+    )
     ingest: str = Field("127.0.0.1:4500", description="address and port of ingest, HOST:PORT")
     data_dir: Path = Field(
-        Path("opq-box-data"), description="where ring buffers and spools are kept; one folder per box in it"
+        Path("opq-box-data"), description="agents: where ring buffers and spools are kept; one folder per box in it"
     )
     ring_s: float = Field(600.0, gt=0, description="raw samples kept per box [s]")
+    seed: int = Field(1, ge=0, description="grid: another seed is another grid and other happenings")
+    boxes: int | None = Field(None, ge=1, description="grid: only the first so many boxes")
+    duration: Length = Field(86_400.0, ge=1, le=400 * 86_400, description="grid: how long, 90s, 10m, 2h, 1d")
+    start: str = Field(
+        "", description="grid: when it begins, ISO 8601 or -1h; empty: now, with --speed so that it ends now"
+    )
+    speed: float = Field(1.0, gt=0, le=1000, description="grid: seconds of the grid per second")
+    own_connections: bool = Field(False, description="grid: a connection per box, not one for 64")
+    truth: Path | None = Field(None, description="grid: write what really happens to this JSON file")
+    write_boxes: Path | None = Field(
+        None, description="grid: write the boxes to this JSON file and end; enrol them with opq boxes add --from FILE"
+    )
+    journal: Path | None = Field(None, description="grid: write when frames with disturbances were sent, as JSON lines")
+    output: Path | None = Field(None, description="grid: write features and truth to this folder; no server is needed")
+    waveforms: Literal["none", "comtrade", "wav", "flac", "csv", "parquet", "pqdif", "raw16"] = Field(
+        "none", description="with --output: also waveforms around each happening, in this format"
+    )

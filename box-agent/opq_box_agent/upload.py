@@ -1,22 +1,23 @@
 """Answers to waveform requests: wait for the samples, encode, send from where the last try broke off."""
 
 import asyncio
+import contextlib
 import zlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 import grpc.aio
-import structlog
 
-from opq.clock import NS, Clock
+from opq.clock import NS
 from opq.codec import Codec, encode, samples_crc32
 from opq.ids import AcquisitionId, BoxId
 from opq.model.features import TimeSource
 from opq.rpc.frames import TIME_SOURCE_NUMBERS
 from opq.v1 import box_pb2, problem_pb2, waveform_pb2
-from opq_box_agent.ring import Ring, RingAnswer
+from opq_box_agent.ring import RingAnswer
+from opq_box_agent.samples import Samples
 from opq_box_agent.session import SendWaveform, Session
-from opq_box_agent.sources.source import Source
 
 PIECE_BYTES = 64 * 1024
 MAX_WAIT_S = 120.0
@@ -28,8 +29,8 @@ _TRIES = 5
 class Uploader:
     """The uploads of one connection; they end with it, for Makai asks again."""
 
-    def __init__(self, box_id: BoxId, source: Source, ring: Ring, channel: grpc.aio.Channel, clock: Clock) -> None:
-        self._box_id, self._source, self._ring, self._clock = box_id, source, ring, clock
+    def __init__(self, box_id: BoxId, samples: Samples, channel: grpc.aio.Channel, log: Any) -> None:
+        self._box_id, self._samples, self._log = box_id, samples, log
         self._stub_upload = channel.stream_unary(
             "/opq.v1.BoxService/UploadWaveform",
             request_serializer=waveform_pb2.WaveformChunk.SerializeToString,
@@ -44,11 +45,14 @@ class Uploader:
         self._running: dict[AcquisitionId, asyncio.Task[None]] = {}
 
     def start(
-        self, wish: SendWaveform, session: Session, ended: Callable[[], bool], time: tuple[TimeSource, int]
+        self, wish: SendWaveform, session: Session, time: tuple[TimeSource, int], said: Callable[[], None]
     ) -> None:
-        """Answer a request in the background; one that is already being answered is left alone."""
+        """Answer a request in the background; one that is already being answered is left alone.
+
+        `said` is called when the session has something to send because of it.
+        """
         if wish.acquisition_id not in self._running:
-            task = asyncio.create_task(self._answer(wish, session, ended, time))
+            task = asyncio.create_task(self._answer(wish, session, time, said))
             self._running[wish.acquisition_id] = task
             task.add_done_callback(lambda _: self._running.pop(wish.acquisition_id, None))
 
@@ -65,22 +69,22 @@ class Uploader:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(
-        self, wish: SendWaveform, session: Session, ended: Callable[[], bool], time: tuple[TimeSource, int]
+        self, wish: SendWaveform, session: Session, time: tuple[TimeSource, int], said: Callable[[], None]
     ) -> None:
-        log = structlog.get_logger().bind(box_id=self._box_id, acquisition_id=wish.acquisition_id)
+        log = self._log.bind(acquisition_id=wish.acquisition_id)
         if not 0 < wish.end_unix_ns - wish.start_unix_ns <= MAX_SPAN_NS:
-            _refuse(
-                session,
-                wish,
-                problem_pb2.PROBLEM_CODE_OUT_OF_RANGE,
-                "the interval must be positive and an hour at most",
-            )
+            reason = "the interval must be positive and an hour at most"
+            _refuse(session, wish, problem_pb2.PROBLEM_CODE_OUT_OF_RANGE, reason)
+            said()
             return
-        await self._until_measured(wish.end_unix_ns, ended)
+        # An end that lies in the future is waited for, as long as the box measures and two minutes at most.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._samples.measured(wish.end_unix_ns), MAX_WAIT_S)
         async with self._turn:
-            answer = self._ring.read(wish.start_unix_ns, wish.end_unix_ns)
+            answer = await self._samples.read(wish.start_unix_ns, wish.end_unix_ns)
             if not len(answer.counts):
                 _refuse(session, wish, problem_pb2.PROBLEM_CODE_NOT_AVAILABLE, self._nothing_left(wish))
+                said()
                 return
             codec = Codec(session.codec) if session.codec in tuple(Codec) else Codec.RAW_INT16
             data = await asyncio.to_thread(encode, answer.counts, codec)
@@ -91,16 +95,11 @@ class Uploader:
                     log.info("waveform sent", samples=len(answer.counts), bytes=len(data))
                     return
                 except grpc.aio.AioRpcError as error:
-                    log.warning("upload broke off", attempt=attempt, code=error.code().name, reason=error.details())
                     if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                        log.error("upload refused", reason=error.details())
                         return
+                    log.warning("upload broke off", attempt=attempt, code=error.code().name, reason=error.details())
                     await asyncio.sleep(0.3 * 2**attempt)
-
-    async def _until_measured(self, end_unix_ns: int, ended: Callable[[], bool]) -> None:
-        """Wait for an end that lies in the future, as long as the box measures and two minutes at most."""
-        deadline = self._clock.monotonic_ns() + round(MAX_WAIT_S * NS)
-        while self._ring.newest_unix_ns < end_unix_ns and not ended() and self._clock.monotonic_ns() < deadline:
-            await asyncio.sleep(0.05)
 
     async def _send(self, header: waveform_pb2.WaveformHeader, data: bytes) -> None:
         asked = waveform_pb2.ResumeWaveformRequest(acquisition_id=header.acquisition_id, box_id=header.box_id)
@@ -114,8 +113,8 @@ class Uploader:
         return waveform_pb2.WaveformHeader(
             acquisition_id=acquisition_id,
             box_id=self._box_id,
-            sample_rate_hz=self._source.sample_rate_hz,
-            volts_per_count=self._source.volts_per_count,
+            sample_rate_hz=self._samples.sample_rate_hz,
+            volts_per_count=self._samples.volts_per_count,
             segments=[
                 waveform_pb2.Segment(start_unix_ns=segment.start_unix_ns, samples=segment.samples)
                 for segment in answer.segments
@@ -128,7 +127,7 @@ class Uploader:
         )
 
     def _nothing_left(self, wish: SendWaveform) -> str:
-        oldest, newest = self._ring.oldest_unix_ns, self._ring.newest_unix_ns
+        oldest, newest = self._samples.oldest_unix_ns, self._samples.newest_unix_ns
         if wish.end_unix_ns <= oldest:
             return f"the interval ends {(oldest - wish.end_unix_ns) / NS:.1f} s before the oldest sample kept"
         if wish.start_unix_ns >= newest:

@@ -96,11 +96,18 @@ class Absences:
 
     def present(self, first: int, seconds: int) -> Bools:
         """Return of which boxes which seconds come, (boxes, seconds)."""
-        come = np.ones((self._boxes, seconds), bool)
-        for row in np.flatnonzero((self._first < first + seconds) & (self._last > first)):
+        return ~self._touched(np.ones(len(self._first), bool), first, seconds)
+
+    def dark(self, first: int, seconds: int) -> Bools:
+        """Return which boxes have no link in which seconds, (boxes, seconds): all absences but missing samples."""
+        return self._touched(~self._gap, first, seconds)
+
+    def _touched(self, rows: Bools, first: int, seconds: int) -> Bools:
+        touched = np.zeros((self._boxes, seconds), bool)
+        for row in np.flatnonzero(rows & (self._first < first + seconds) & (self._last > first)):
             begin = max(0, int(self._first[row]) - first)
-            come[self._box[row], begin : int(min(np.ceil(self._last[row]) - first, seconds))] = False
-        return come
+            touched[self._box[row], begin : int(min(np.ceil(self._last[row]) - first, seconds))] = True
+        return touched
 
     def after_gaps(self, first: int, seconds: int) -> list[tuple[int, int]]:
         """Return box and second, counted from `first`, of each first second after missing samples."""

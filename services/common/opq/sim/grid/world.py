@@ -153,6 +153,10 @@ class World:
         """Return of which boxes which seconds come, (boxes, seconds) bool."""
         return self._absences.present(first_s, seconds)
 
+    def dark(self, first_s: int, seconds: int) -> np.ndarray:
+        """Return which boxes are off the network in which seconds, (boxes, seconds) bool: silent, starting or without power."""
+        return self._absences.dark(first_s, seconds)
+
     def _make_minute(self, minute: int) -> Block:
         columns, flags = self._maker.columns(minute)
         for box, second in self._absences.after_gaps(60 * minute, 60):
