@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from opq.analysis.heap import keep_freed_memory
 from opq.clock import SystemClock
 from opq.rpc.channels import Server
 from opq.rpc.service import parse_settings, run_service
@@ -36,6 +37,7 @@ def main() -> None:
     """Run with settings from flags and environment."""
     settings = parse_settings(MakaiSettings, "opq makai", sys.argv[1:])
     configure_logs("makai")
+    keep_freed_memory()
     run_service("opq makai", lambda stop: serve(settings, stop))
 
 

@@ -209,7 +209,9 @@ class Asking:
     def _give_up_waiting(self, now: int) -> None:
         for acquisition_id in list(self._in_flight):
             item = self._holder[acquisition_id].acquisitions[acquisition_id]
-            if item.requested_unix_ns and now - item.requested_unix_ns > self.rules.answer_timeout_ns:
+            # A span that ends in the future is waited for by the box.
+            due = max(item.requested_unix_ns, item.end_unix_ns if item.box_id in self.connected else 0)
+            if item.requested_unix_ns and now - due > self.rules.answer_timeout_ns:
                 here = item.box_id in self.connected
                 seconds = self.rules.answer_timeout_ns / NS
                 reason = f"no answer within {seconds:g} s" if here else "the box is not connected"

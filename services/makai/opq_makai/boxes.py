@@ -34,6 +34,7 @@ class BoxTable:
 
     def __init__(self) -> None:
         self.ids: list[BoxId] = []
+        self._all_slots: dict[BoxId, int] = {}
         self._slots: dict[BoxId, int] = {}
         self._boxes: list[Box] = []
         self._fill()
@@ -45,17 +46,24 @@ class BoxTable:
         """Return the slot of a box; None if it is not of this grid."""
         return self._slots.get(box_id)
 
+    def slots(self, box_ids: Iterable[BoxId]) -> npt.NDArray[np.intp]:
+        """Return the slot of each box, (n,); -1 where it is not of this grid."""
+        slots = self._slots
+        return np.array([slots.get(box_id, -1) for box_id in box_ids], np.intp)
+
     def box(self, slot: int) -> Box:
         """Return the box of a slot as last updated."""
         return self._boxes[slot]
 
     def update(self, boxes: Iterable[Box]) -> None:
-        """Take up new boxes and changed limits."""
+        """Say which boxes hang on the grid now, with which limits."""
         changed = False
+        self._slots = {}
         for box in boxes:
-            slot = self._slots.get(box.box_id)
+            slot = self._all_slots.get(box.box_id)
+            self._slots[box.box_id] = len(self.ids) if slot is None else slot
             if slot is None:
-                self._slots[box.box_id] = len(self.ids)
+                self._all_slots[box.box_id] = len(self.ids)
                 self.ids.append(box.box_id)
                 self._boxes.append(box)
             elif self._boxes[slot] == box:

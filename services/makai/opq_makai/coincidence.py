@@ -26,6 +26,7 @@ _PRIOR_RATES = (0.02, 0.003)
 _LEAST_RATES = (1e-3, 1e-4)
 _RATE_MEMORY_BINS = 3600 * 5
 _CHANCE = 1e-10
+_CLUSTERS = 3
 _MAX_UNCERTAINTY_NS = NS
 _SHARED = ("f_hz",)
 """What all boxes measure of the same thing: chance moves them together, so that only half of them convince."""
@@ -95,7 +96,9 @@ class _Channel:
     def needed(self, boxes: int, least_boxes: int) -> int:
         """How many of `boxes` convince."""
         rate = max(self.rate, self._least)
-        return max(least_boxes, int(binom.isf(_CHANCE, max(boxes, 1), min(rate, 0.5))) + 1)
+        chance = int(binom.isf(_CHANCE, max(boxes, 1), min(rate, 0.5))) + 1
+        # Boxes behind one transformer feel each other's loads: chance comes in clusters.
+        return max(least_boxes, chance, min(_CLUSTERS * chance // 2, 2 * boxes // 5))
 
 
 class Coincidences:

@@ -50,7 +50,7 @@ class GridEvents:
         self.asking = Asking(rules)
         self.neighbours = Neighbours()
         self.coincidences = Coincidences(rules.soft_boxes)
-        self._streaming: set[BoxId] = set()
+        self.streaming: set[BoxId] = set()
         self._open: dict[EventId, OpenEvent] = {}
         self._held: deque[tuple[Hits, Times]] = deque()
 
@@ -66,7 +66,7 @@ class GridEvents:
 
     def set_streaming(self, box_ids: set[BoxId]) -> None:
         """Say which boxes have been heard of in the last seconds."""
-        self._streaming = box_ids
+        self.streaming = box_ids
 
     def restore(self, event: Event, boxes: Iterable[EventBox], acquisitions: Iterable[Acquisition], now: int) -> None:
         """Take up an event from the store after a restart."""
@@ -122,7 +122,7 @@ class GridEvents:
         for found in self._open.values():
             if not found.solo and found.event.end_unix_ns >= horizon:
                 self._take_in(found, begun, reach)
-        if together := self.coincidences.add(begun, reach, len(self._streaming)):
+        if together := self.coincidences.add(begun, reach, len(self.streaming)):
             self._coincide(strongest(together), now)
 
     def manual(self, box_ids: Iterable[BoxId], start_unix_ns: int, end_unix_ns: int, reason: str, now: int) -> EventId:
@@ -307,10 +307,10 @@ class GridEvents:
 
     def _neighbours(self, box_id: BoxId) -> list[BoxId]:
         """Return those to ask although they have not triggered."""
-        return [other for other in self._near(box_id) if other in self._streaming][: self._rules.max_neighbours]
+        return [other for other in self._near(box_id) if other in self.streaming][: self._rules.max_neighbours]
 
     def _area_boxes(self) -> float:
-        return max(self._rules.area_boxes, self._rules.area_share * len(self._streaming))
+        return max(self._rules.area_boxes, self._rules.area_share * len(self.streaming))
 
     # --- growth of an event
 
@@ -403,7 +403,7 @@ class GridEvents:
 
     def _extent(self, found: OpenEvent) -> tuple[Extent, str]:
         triggered = {part.box_id for part in found.boxes.values() if part.role is not Role.NEIGHBOUR}
-        streaming = len(self._streaming | triggered)
+        streaming = len(self.streaming | triggered)
         reason = f"{len(triggered)} of {streaming} streaming boxes triggered"
         if len(triggered) <= 1:
             return Extent.LOCAL, reason

@@ -27,7 +27,7 @@ class EventRules:
     """Waveform is asked for from this long before a box's part in the event ..."""
     after_ns: int = NS
     """... until this long after it."""
-    slight_ns: int = NS // 2
+    slight_ns: int = NS // 4
     """Padding where the voltage neither left its limits nor stepped by `slight`: only sags, swells and rapid changes
     need something steady around them."""
     slight: float = 0.04

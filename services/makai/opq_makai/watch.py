@@ -89,6 +89,7 @@ class _Grid:
         self.grid_id, self.events, self.detectors = grid_id, events, detectors
         self.clocks = Clocks()
         self.heard_ns = np.zeros(0, np.int64)
+        self.streamed_ns = 0
 
 
 class Watch:
@@ -164,16 +165,12 @@ class Watch:
 
     def feed(self, frames: FrameBatch, now: int, live: bool = True) -> None:
         """Take frames of any boxes; `now` is the site's clock, `live` that they arrived now."""
-        places = [self._place.get(box_id) for box_id in frames.box_ids]
-        grids = {id(place[0]): place[0] for place in places if place is not None}
-        for grid in grids.values():
-            if len(grids) == 1 and None not in places:
-                rows, part = np.arange(len(places)), frames
-            else:
-                rows = np.array([row for row, place in enumerate(places) if place and place[0] is grid], np.intp)
-                part = frames.take(rows)
-            slots = np.array([place[1] for row in rows.tolist() if (place := places[row])], np.intp)
-            self._feed_grid(grid, slots, part, now, live)
+        for grid in self._grids.values():
+            slots = grid.events.table.slots(frames.box_ids)
+            mine = np.flatnonzero(slots >= 0)
+            if len(mine):
+                part = frames if len(mine) == len(frames) else frames.take(mine)
+                self._feed_grid(grid, slots[mine], part, now, live)
 
     def _feed_grid(
         self, grid: _Grid, slots: np.ndarray[Any, np.dtype[np.intp]], part: FrameBatch, now: int, live: bool
@@ -186,7 +183,10 @@ class Watch:
         if live:
             grid.clocks.arrived(slots, part.sequences, part.starts(), part.ends(), part.uncertainty_ns, now)
             grid.heard_ns[slots] = now
-        events.set_streaming({table.ids[slot] for slot in np.flatnonzero(now - grid.heard_ns <= STREAMING_NS).tolist()})
+        if abs(now - grid.streamed_ns) > STREAMING_NS // 10 or not len(events.streaming):
+            heard = np.flatnonzero(now - grid.heard_ns <= STREAMING_NS).tolist()
+            events.set_streaming({table.ids[slot] for slot in heard})
+            grid.streamed_ns = now
         batch = WindowBatch(table, np.repeat(slots, part.counts()), part.windows)
         for detector in grid.detectors:
             for hits in detector.detect(batch):

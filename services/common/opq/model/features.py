@@ -254,5 +254,10 @@ def check_values(values: FloatArray) -> None:
         )
 
 
+def in_range(columns: FloatArray) -> bool:
+    """Say whether every value of (len(FEATURES), n), a row for each feature, is finite and inside its feature's range."""
+    return bool(((columns.min(axis=1) >= _LOW) & (columns.max(axis=1) <= _HIGH)).all())
+
+
 _LOW = np.array([feature.low for feature in FEATURES], np.float32)
 _HIGH = np.array([feature.high for feature in FEATURES], np.float32)

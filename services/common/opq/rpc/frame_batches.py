@@ -6,6 +6,7 @@ same length whose tags agree are cut out of one array. What does not agree is de
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,12 @@ import numpy.typing as npt
 from opq.clock import DAY_NS
 from opq.errors import InvalidInput
 from opq.ids import BoxId
-from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, check_values
+from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, in_range
 from opq.rpc.frames import MAX_WINDOW_NS, MIN_WINDOW_NS, decode_frame
 from opq.v1 import features_pb2
 
 Bytes = npt.NDArray[np.uint8]
-Good = tuple[npt.NDArray[np.intp], FrameBatch]
+Good = tuple[list[int], FrameBatch]
 _FIELDS = {field.number: field.name for field in features_pb2.FeatureFrame.DESCRIPTOR.fields}
 _LEAST_TOGETHER = 4
 """Fewer frames of one length are decoded one by one."""
@@ -36,37 +37,30 @@ def decode_frames(
     Returns
     -------
     FrameBatch or None, list of (BoxId, InvalidInput)
-        The good ones in the order given, None if there are none; and what is wrong with the others.
+        The good ones, None if there are none; and what is wrong with the others. Frames of one box keep their order
+        only if they are of one length.
     """
-    by_length: dict[int, list[int]] = {}
-    for row, (_, data) in enumerate(items):
-        by_length.setdefault(len(data), []).append(row)
-    together: list[Good] = []
-    single: list[tuple[int, FeatureFrame]] = []
+    lengths = np.array([len(data) for _, data in items], np.intp)
+    together: list[FrameBatch] = []
+    single: list[FeatureFrame] = []
     bad: list[tuple[BoxId, InvalidInput]] = []
-    for rows in by_length.values():
-        left = rows
+    for length in np.unique(lengths).tolist():
+        rows = left = np.flatnonzero(lengths == length).tolist()
         if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(items, rows)) is not None:
             taken, batch = fast
-            together.append((taken, batch))
-            done = set(taken.tolist())
-            left = [row for row in rows if row not in done]
+            together.append(batch)
+            left = sorted(set(rows) - set(taken)) if len(taken) < len(rows) else []
         for row in left:
             box_id = BoxId(items[row][0])
             try:
-                single.append((row, decode_frame(box_id, items[row][1])))
+                single.append(decode_frame(box_id, items[row][1]))
             except InvalidInput as error:
                 bad.append((box_id, error))
     if single:
-        rows_of = np.array([row for row, _ in single], np.intp)
-        together.append((rows_of, FrameBatch.of([frame for _, frame in single])))
+        together.append(FrameBatch.of(single))
     if not together:
         return None, bad
-    if len(together) == 1:
-        rows_of, batch = together[0]
-        return (batch if (np.diff(rows_of) > 0).all() else batch.take(np.argsort(rows_of))), bad
-    joined = FrameBatch.join([batch for _, batch in together])
-    return joined.take(np.argsort(np.concatenate([rows_of for rows_of, _ in together]))), bad
+    return (together[0] if len(together) == 1 else FrameBatch.join(together)), bad
 
 
 class _Layout:
@@ -110,10 +104,10 @@ class _Layout:
             total |= (raw[:, at] & 0x7F).astype(np.int64) << (7 * place)
         return total
 
-    def column(self, raw: Bytes, name: str, kind: str) -> npt.NDArray[np.generic]:
-        """Return a packed column of all rows, one after the other."""
+    def column(self, raw: Bytes, name: str, kind: str) -> npt.NDArray[Any]:
+        """Return a packed column of all rows, (rows, windows), as a view."""
         at, size = self.columns[name]
-        return np.ascontiguousarray(raw[:, at : at + size]).view(kind).reshape(-1)
+        return raw[:, at : at + size].view(kind)
 
 
 def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int]) -> Good | None:
@@ -133,23 +127,20 @@ def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int]) -> Good | 
     if not fits.all():
         raw = raw[fits]
     count = len(first.windows)
-    starts, durations = layout.column(raw, "start_unix_ns", "<i8"), layout.column(raw, "duration_ns", "<i8")
-    flags = layout.column(raw, "flags", "<u4")
+    starts = layout.column(raw, "start_unix_ns", "<i8").astype(np.int64).reshape(-1)
+    durations = layout.column(raw, "duration_ns", "<i8").astype(np.int64).reshape(-1)
+    flags = layout.column(raw, "flags", "<u4").astype(np.uint32).reshape(-1)
     values = np.zeros((len(FEATURES), len(starts)), np.float32)
     for at, name in enumerate(FEATURE_NAMES):
         if name in layout.columns:
-            values[at] = layout.column(raw, name, "<f4")
-    windows = Windows(starts.astype(np.int64), durations.astype(np.int64), flags.astype(np.uint32), values.T)
+            values[at].reshape(len(raw), count)[:] = layout.column(raw, name, "<f4")
+    windows = Windows(starts, durations, flags, values.T)
     sequence = layout.number(raw, "sequence")
-    if not (_times_are_good(windows, count) and (sequence >= 1).all()):
+    if not (_times_are_good(windows, count) and (sequence >= 1).all() and in_range(values)):
         return None
-    try:
-        check_values(windows.values)
-    except InvalidInput:
-        return None
-    kept = np.array(rows, np.intp)[fits]
+    kept = rows if fits.all() else [row for row, good in zip(rows, fits.tolist(), strict=True) if good]
     return kept, FrameBatch(
-        [BoxId(items[row][0]) for row in kept.tolist()],
+        [BoxId(items[row][0]) for row in kept],
         sequence,
         np.minimum(layout.number(raw, "clock_uncertainty_ns"), DAY_NS),
         np.arange(len(kept) + 1, dtype=np.intp) * count,

@@ -9,6 +9,7 @@ supply that became restless is soon known to be.
 """
 
 import base64
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from opq_makai.detectors.detector import Detector, DetectorConfig, Hits, IndexAr
 
 METRICS = ("u_rms_half_min_v", "u_rms_half_max_v", "f_hz", "thd_pct", "transient_peak_v")
 _COLUMNS = [FEATURE_INDEX[metric] for metric in METRICS]
+_THD = METRICS.index("thd_pct")
 _UNFIT = int(WindowFlag.VOLTAGE_LOST | WindowFlag.GAP)
 _SPREAD_OF_MEAN_DEVIATION = float(np.sqrt(np.pi / 2))
 """Standard deviation over mean absolute deviation, of normal noise."""
@@ -45,6 +47,16 @@ class HabitConfig(DetectorConfig):
     thd_floor_pct: float = Field(0.2, ge=1e-3, le=10, description="least spread of distortion [%]")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Off:
+    """Windows (k,) in which one metric is off: their rows, scores with sign, and limits."""
+
+    metric: int
+    rows: IndexArray
+    score: Matrix
+    limit: Matrix
+
+
 class HabitDetector(Detector[HabitConfig]):
     """Compares each box with itself over the last two minutes and at this hour of the day."""
 
@@ -53,58 +65,69 @@ class HabitDetector(Detector[HabitConfig]):
 
     def __init__(self, config: HabitConfig | None = None) -> None:
         super().__init__(config)
-        self._mean = np.zeros((0, len(METRICS)))
-        self._deviation = np.zeros((0, len(METRICS)))
-        self._frozen_since = np.zeros((0, len(METRICS)), np.int64)
+        # Boxes lie along the last axis of all of these, so that arithmetic runs over boxes.
+        metrics = len(METRICS)
+        self._mean = np.zeros((metrics, 0))
+        self._deviation = np.zeros((metrics, 0))
+        self._frozen_since = np.zeros((metrics, 0), np.int64)
         """Second in which a metric that is triggered left its habit; 0 if it is not."""
-        self._usual = np.zeros((0, len(METRICS), _HOURS), np.float32)
+        self._usual = np.zeros((metrics, _HOURS, 0), np.float32)
         """Mean deviation as it usually is, by hour of the day."""
-        self._usual_ns = np.zeros((0, _HOURS))
+        self._usual_ns = np.zeros((_HOURS, 0))
         self._learned_ns = np.zeros(0)
         self._last_unix_ns = np.zeros(0, np.int64)
         # What the current second of each box adds up to until it is over.
         self._second = np.zeros(0, np.int64)
         self._span_ns = np.zeros(0)
         self._windows = np.zeros(0)
-        self._count = np.zeros((0, len(METRICS)))
-        self._steps = np.zeros((0, len(METRICS)))
-        self._moves = np.zeros((0, len(METRICS)))
-        self._hit = np.zeros((0, len(METRICS)), np.bool_)
-        self._score = np.zeros((0, len(METRICS)))
+        self._count = np.zeros((metrics, 0))
+        self._steps = np.zeros((metrics, 0))
+        self._moves = np.zeros((metrics, 0))
+        self._hit = np.zeros((metrics, 0), np.bool_)
+        self._score = np.zeros((metrics, 0))
 
     def detect(self, batch: WindowBatch) -> list[Hits]:
         """See `Detector`. Windows that are late, flagged or without voltage are neither tested nor learned."""
         self._grow(batch.table)
         windows, slot = batch.windows, batch.slot
-        values = windows.values[:, _COLUMNS].astype(np.float64)
         fit = self._fit(batch)
-        signed = np.zeros_like(values)
-        limits = np.zeros_like(values)
+        off: list[_Off] = []
         rows = np.flatnonzero(fit)
         if len(rows):
             # Rank k holds the k-th second of each box in the batch: each box at most once, so arrays do for all.
             second = windows.start_unix_ns[rows] // NS
-            change = np.flatnonzero((np.diff(slot[rows]) != 0) | (np.diff(second) != 0)) + 1
-            first = np.concatenate([[0], change])
-            owner = slot[rows][first]
-            new_box = np.concatenate([[True], owner[1:] != owner[:-1]])
+            first = np.flatnonzero((np.diff(slot[rows], prepend=-1) != 0) | (np.diff(second, prepend=-1) != 0))
+            length = np.diff(np.append(first, len(rows)))
+            new_box = np.diff(slot[rows[first]], prepend=-1) != 0
             position = np.arange(len(first))
             rank = position - np.maximum.accumulate(np.where(new_box, position, 0))
-            group = np.repeat(position, np.diff(np.append(first, len(rows))))
             for each in range(int(rank.max()) + 1):
-                now = rows if rank.max() == 0 else rows[rank[group] == each]
-                self._step(batch, now, values[now], signed, limits)
+                of_rank = rank == each
+                for windows_each in np.unique(length[of_rank]).tolist():
+                    begins = first[of_rank & (length == windows_each)]
+                    off += self._step(batch, rows[begins + np.arange(windows_each)[:, None]])
+        return self._hits(batch, off)
+
+    def _hits(self, batch: WindowBatch, off: list[_Off]) -> list[Hits]:
+        """Make hits of the windows that are off."""
         found: list[Hits] = []
-        for sign in (-1, 1):
-            score = sign * signed
-            beyond = score >= self.config.threshold
-            for column in np.flatnonzero(beyond.any(axis=0)).tolist():
-                hits = hits_of(
-                    batch, beyond[:, column], METRICS[column], sign, TriggerKind.SOFT, self.name,
-                    limits[:, column], score[:, column],
-                )  # fmt: skip
-                if hits:
-                    found.append(hits)
+        threshold = self.config.threshold
+        for at, metric in enumerate(METRICS):
+            mine = [part for part in off if part.metric == at]
+            if not mine:
+                continue
+            rows, signed, limits = (
+                np.concatenate([getattr(part, name) for part in mine]) for name in ("rows", "score", "limit")
+            )
+            for sign in (-1, 1):
+                beyond = sign * signed >= threshold
+                if beyond.any():
+                    score, limit = np.zeros(len(batch.slot)), np.zeros(len(batch.slot))
+                    score[rows[beyond]], limit[rows[beyond]] = np.abs(signed[beyond]), limits[beyond]
+                    outside = score >= threshold
+                    hits = hits_of(batch, outside, metric, sign, TriggerKind.SOFT, self.name, limit, score)
+                    if hits:
+                        found.append(hits)
         return found
 
     def _fit(self, batch: WindowBatch) -> MaskArray:
@@ -113,95 +136,108 @@ class HabitDetector(Detector[HabitConfig]):
         fit[1:] &= (slot[1:] != slot[:-1]) | (start[1:] > start[:-1])
         return fit
 
-    def _step(self, batch: WindowBatch, rows: IndexArray, values: Matrix, signed: Matrix, limits: Matrix) -> None:
-        """Test and add up one second of each box that occurs; its windows lie together."""
-        config, start = self.config, batch.windows.start_unix_ns[rows]
-        first = np.flatnonzero(np.diff(batch.slot[rows], prepend=-1))
-        length = np.diff(np.append(first, len(rows)))
-        boxes = batch.slot[rows[first]]
-        second = start[first] // NS
-        self._close_seconds(boxes, second, values[first])
-        band = config.threshold * self._spread(batch.table, boxes, second)
-        frozen = self._frozen_since[boxes]
-        stays = (frozen > 0) & ((second[:, None] - frozen) >= config.freeze_s)
-        armed = self._learned_ns[boxes] >= config.learn_s * NS
-        mean = np.repeat(self._mean[boxes], length, axis=0)
-        step = values - mean
-        reach = np.repeat(band, length, axis=0)
-        score = step * (config.threshold / reach)
-        score[~np.repeat(armed, length)] = 0.0
-        triggered = np.abs(score) >= config.threshold
-        signed[rows] = score
-        limits[rows] = mean + np.sign(step) * reach
-        # What stays is taken as it is, and so is all before a box is judged; everything else only as far as the band.
-        free = np.repeat(stays | ~armed[:, None], length, axis=0)
-        learns = ~triggered | free
-        clipped = np.where(free, step, np.clip(step, -reach, reach))
-        self._windows[boxes] += length
-        self._count[boxes] += np.add.reduceat(learns, first, dtype=np.float64)
-        self._steps[boxes] += np.add.reduceat(clipped * learns, first)
-        self._moves[boxes] += np.add.reduceat(np.abs(clipped), first)
-        self._hit[boxes] |= np.logical_or.reduceat(triggered, first)
-        self._span_ns[boxes] += np.add.reduceat(batch.windows.duration_ns[rows], first)
-        last = first + length - 1
-        self._last_unix_ns[boxes] = start[last]
-        self._score[boxes] = score[last]
+    def _step(self, batch: WindowBatch, rows: IndexArray) -> list[_Off]:
+        """Test and add up one second each of some boxes with equally many windows, rows (windows, boxes).
 
-    def _close_seconds(self, boxes: IndexArray, second: npt.NDArray[np.int64], values: Matrix) -> None:
+        Returns what is off. Metrics are looked at one after the other: the arrays of
+        one stay in the cache.
+        """
+        config, boxes = self.config, batch.slot[rows[0]]
+        start = batch.windows.start_unix_ns[rows]
+        second = start[0] // NS
+        columns = [batch.windows.column(metric)[rows].astype(np.float64) for metric in METRICS]
+        self._close_seconds(boxes, second, columns)
+        spread = self._spread(batch.table, boxes, second)
+        armed = self._learned_ns[boxes] >= config.learn_s * NS
+        frozen = self._frozen_since[:, boxes]
+        # What stays is taken as it is, and so is all before a box is judged; everything else only as far as the band.
+        free = ~armed | ((frozen > 0) & (second - frozen >= config.freeze_s))
+        self._windows[boxes] += len(rows)
+        self._span_ns[boxes] += batch.windows.duration_ns[rows].sum(axis=0)
+        self._last_unix_ns[boxes] = start[-1]
+        off: list[_Off] = []
+        for metric, values in enumerate(columns):
+            mean, band = self._mean[metric, boxes], config.threshold * spread[metric]
+            step = values - mean
+            if metric == _THD:
+                # Nothing was measured yet: a box that begins has no distortion in its first windows.
+                step[values == 0] = 0
+            self._score[metric, boxes] = step[-1] / spread[metric] * armed
+            size = np.abs(step)
+            triggered = size >= band
+            window, box = np.nonzero(triggered)
+            count = np.full(len(boxes), float(len(rows)))
+            if len(box):
+                judged = armed[box]
+                window, box = window[judged], box[judged]
+                moved = step[window, box]
+                limit = mean[box] + np.sign(moved) * band[box]
+                off.append(_Off(metric, rows[window, box], moved / spread[metric, box], limit))
+                self._hit[metric, boxes[box]] = True
+                whole = np.flatnonzero(free[metric])
+                kept = step[:, whole]
+                np.minimum(size, band, out=size)
+                step[triggered] = 0
+                step[:, whole], size[:, whole] = kept, np.abs(kept)
+                count -= triggered.sum(axis=0)
+                count[whole] = len(rows)
+            self._count[metric, boxes] += count
+            self._steps[metric, boxes] += step.sum(axis=0)
+            self._moves[metric, boxes] += size.sum(axis=0)
+        return off
+
+    def _close_seconds(self, boxes: IndexArray, second: npt.NDArray[np.int64], columns: list[Matrix]) -> None:
         """Let the seconds that are over enter the models of their boxes; a box seen first begins with its first values."""
         over = self._second[boxes] != second
         if not over.any():
             return
         slots = boxes[over]
         fresh = self._last_unix_ns[slots] == 0
-        self._mean[slots[fresh]] = values[over][fresh]
+        if fresh.any():
+            self._mean[:, slots[fresh]] = np.array([column[0, over][fresh] for column in columns])
         self._learn(slots[~fresh])
         self._second[slots] = second[over]
-        self._span_ns[slots] = 0
-        for sums in (self._windows, self._count, self._steps, self._moves, self._hit):
-            sums[slots] = 0
+        for sums in (self._span_ns, self._windows, self._count, self._steps, self._moves, self._hit):
+            sums[..., slots] = 0
 
     def _learn(self, slots: IndexArray) -> None:
         config = self.config
-        span, second, hit = self._span_ns[slots], self._second[slots], self._hit[slots]
-        count = self._count[slots]
-        weight = np.maximum(span / (config.memory_s * NS), span / np.maximum(self._learned_ns[slots] + span, 1))[
-            :, None
-        ]
-        step = self._steps[slots] / np.maximum(count, 1)
-        move = self._moves[slots] / np.maximum(self._windows[slots], 1)[:, None]
-        frozen = self._frozen_since[slots]
-        stays = (frozen > 0) & ((second[:, None] - frozen) >= config.freeze_s)
-        self._mean[slots] += np.where(stays, 1.0, weight) * step
-        deviation = self._deviation[slots]
+        span, second, hit = self._span_ns[slots], self._second[slots], self._hit[:, slots]
+        weight = np.maximum(span / (config.memory_s * NS), span / np.maximum(self._learned_ns[slots] + span, 1))
+        step = self._steps[:, slots] / np.maximum(self._count[:, slots], 1)
+        move = self._moves[:, slots] / np.maximum(self._windows[slots], 1)
+        frozen = self._frozen_since[:, slots]
+        stays = (frozen > 0) & (second - frozen >= config.freeze_s)
+        self._mean[:, slots] += np.where(stays, 1.0, weight) * step
+        deviation = self._deviation[:, slots]
         deviation += weight * (move - deviation)
-        self._deviation[slots] = deviation
-        self._frozen_since[slots] = np.where(stays | ~hit, 0, np.where(frozen == 0, second[:, None], frozen))
+        self._deviation[:, slots] = deviation
+        self._frozen_since[:, slots] = np.where(stays | ~hit, 0, np.where(frozen == 0, second, frozen))
         self._learned_ns[slots] += span
         hour = second // 3600 % _HOURS
-        known = self._usual_ns[slots, hour]
-        share_of_hour = np.maximum(span / _HOUR_MEMORY_NS, span / np.maximum(known + span, 1))[:, None]
-        usual = self._usual[slots, :, hour]
-        self._usual[slots, :, hour] = usual + share_of_hour * (deviation - usual)
-        self._usual_ns[slots, hour] = known + span
+        known = self._usual_ns[hour, slots]
+        share_of_hour = np.maximum(span / _HOUR_MEMORY_NS, span / np.maximum(known + span, 1))
+        usual = self._usual[:, hour, slots]
+        self._usual[:, hour, slots] = usual + share_of_hour * (deviation - usual)
+        self._usual_ns[hour, slots] = known + span
 
     def _spread(self, table: BoxTable, slot: IndexArray, second: npt.NDArray[np.int64]) -> Matrix:
         config = self.config
         u_floor = config.u_floor_pu * table.u_din_v[slot]
-        floor = np.empty((len(slot), len(METRICS)))
-        floor[:, 0] = floor[:, 1] = floor[:, 4] = u_floor
-        floor[:, 2], floor[:, 3] = config.f_floor_hz, config.thd_floor_pct
-        usual = self._usual[slot, :, second // 3600 % _HOURS]
-        spread: Matrix = np.maximum(_SPREAD_OF_MEAN_DEVIATION * np.maximum(self._deviation[slot], usual), floor)
+        floor = np.empty((len(METRICS), len(slot)))
+        floor[0] = floor[1] = floor[4] = u_floor
+        floor[2], floor[3] = config.f_floor_hz, config.thd_floor_pct
+        usual = self._usual[:, second // 3600 % _HOURS, slot]
+        spread: Matrix = np.maximum(_SPREAD_OF_MEAN_DEVIATION * np.maximum(self._deviation[:, slot], usual), floor)
         return spread
 
     def _grow(self, table: BoxTable) -> None:
-        missing = len(table) - len(self._mean)
+        missing = len(table) - len(self._second)
         if missing > 0:
             for name, array in list(vars(self).items()):
                 if isinstance(array, np.ndarray):
-                    new = np.zeros((missing, *array.shape[1:]), array.dtype)
-                    setattr(self, name, np.concatenate([array, new]))
+                    new = np.zeros((*array.shape[:-1], missing), array.dtype)
+                    setattr(self, name, np.concatenate([array, new], axis=-1))
 
     # --- memory
 
@@ -224,33 +260,31 @@ class HabitDetector(Detector[HabitConfig]):
         boxes, metrics = state["boxes"], len(METRICS)
         if len(_unpack(state["mean"])) != len(boxes) * metrics:
             return
-        known = [(row, slot) for row, box_id in enumerate(boxes) if (slot := table.slot(box_id)) is not None]
-        rows, slots = (np.array(each, np.intp) for each in zip(*known, strict=True)) if known else (None, None)
-        if rows is None or slots is None:
-            return
-        self._mean[slots] = _unpack(state["mean"]).reshape(-1, metrics)[rows]
-        self._deviation[slots] = _unpack(state["deviation"]).reshape(-1, metrics)[rows]
-        self._usual[slots] = _unpack(state["usual"]).reshape(-1, metrics, _HOURS)[rows]
-        self._usual_ns[slots] = _unpack(state["usual_s"]).reshape(-1, _HOURS)[rows] * NS
-        self._learned_ns[slots] = _unpack(state["learned_s"])[rows].astype(np.float64) * NS
+        rows = np.array([row for row, box_id in enumerate(boxes) if table.slot(box_id) is not None], np.intp)
+        slots = table.slots([boxes[row] for row in rows.tolist()])
+        self._mean[:, slots] = _unpack(state["mean"]).reshape(metrics, -1)[:, rows]
+        self._deviation[:, slots] = _unpack(state["deviation"]).reshape(metrics, -1)[:, rows]
+        self._usual[:, :, slots] = _unpack(state["usual"]).reshape(metrics, _HOURS, -1)[:, :, rows]
+        self._usual_ns[:, slots] = _unpack(state["usual_s"]).reshape(_HOURS, -1)[:, rows] * float(NS)
+        self._learned_ns[slots] = _unpack(state["learned_s"])[rows] * float(NS)
         self._last_unix_ns[slots] = np.array(state["last_unix_ns"], np.int64)[rows]
 
     def describe(self, table: BoxTable, slot: int) -> dict[str, Any]:
         """See `Detector`: the model of each metric and how far its latest window was off."""
         self._grow(table)
         second = self._second[[slot]]
-        spread = self._spread(table, np.array([slot]), second)[0]
+        spread = self._spread(table, np.array([slot]), second)[:, 0]
         return {
             "armed": bool(self._learned_ns[slot] >= self.config.learn_s * NS),
             "learned_s": round(float(self._learned_ns[slot]) / NS, 1),
             "metrics": {
                 metric: {
-                    "habit": float(self._mean[slot, column]),
+                    "habit": float(self._mean[column, slot]),
                     "spread": float(spread[column]),
-                    "low": float(self._mean[slot, column] - self.config.threshold * spread[column]),
-                    "high": float(self._mean[slot, column] + self.config.threshold * spread[column]),
-                    "score": round(float(self._score[slot, column]), 2),
-                    "frozen": bool(self._frozen_since[slot, column]),
+                    "low": float(self._mean[column, slot] - self.config.threshold * spread[column]),
+                    "high": float(self._mean[column, slot] + self.config.threshold * spread[column]),
+                    "score": round(float(self._score[column, slot]), 2),
+                    "frozen": bool(self._frozen_since[column, slot]),
                 }
                 for column, metric in enumerate(METRICS)
             },

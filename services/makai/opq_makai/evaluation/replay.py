@@ -44,11 +44,8 @@ class Outcome:
     @property
     def requested_ns(self) -> int:
         """Waveform asked for, all boxes [ns]."""
-        return sum(
-            item.end_unix_ns - item.start_unix_ns
-            for acquisition_id in self.asked_ns
-            if (item := self.acquisitions[acquisition_id])
-        )
+        asked = (self.acquisitions[acquisition_id] for acquisition_id in self.asked_ns)
+        return sum(item.end_unix_ns - item.start_unix_ns for item in asked)
 
     @property
     def requested_bytes(self) -> float:
