@@ -27,6 +27,7 @@ PROGRAMS = {
     "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated scenario."),
     "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),
     "makai": Program("opq_makai", "makai", "Run a Makai process: triggers and events."),
+    "evaluate": Program("opq_makai.evaluation", "makai", "Judge Makai on a simulated grid with ground truth."),
     "hub": Program("opq_mauka.hub", "mauka", "Run the hub of Mauka: tasks and findings."),
     "worker": Program("opq_mauka.worker", "mauka", "Run a worker of Mauka: plugins."),
     "plugin": Program("opq_mauka.develop", "mauka", "List, begin and try plugins of Mauka."),

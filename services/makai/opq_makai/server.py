@@ -24,14 +24,14 @@ from opq.store import Store
 from opq.v1 import makai_pb2
 from opq_makai.detector_settings import DetectorSettings
 from opq_makai.feeds import Feeds
-from opq_makai.open_event import Changes, EventRules
+from opq_makai.open_event import Changes
 from opq_makai.records import Records
 from opq_makai.settings import MakaiSettings
 from opq_makai.tools import Tools
 from opq_makai.watch import RESTORE_NS, Watch
 from opq_makai.watchers import Watchers
 
-_TICK_S = 0.05
+_TICK_S = 0.02
 _HOUSEKEEPING_S = 2.0
 _CHECKPOINT_S = 10.0
 _OVERLAP_NS = 30 * NS
@@ -47,10 +47,7 @@ class Makai:
     def __init__(self, settings: MakaiSettings, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._log = structlog.get_logger()
-        rules = EventRules(
-            quiet_ns=round(settings.quiet_s * NS), answer_timeout_ns=round(settings.answer_timeout_s * NS)
-        )
-        self._watch = Watch(rules)
+        self._watch = Watch(settings.rules)
         self._unwritten: deque[Changes] = deque()
         self._writing = asyncio.Lock()
         self._executor = ThreadPoolExecutor(1, "store")

@@ -4,8 +4,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from opq.clock import seconds_ns
 from opq.rpc.service import ServiceSettings
 from opq.rpc.shards import parse_shards
+from opq_makai.budget import BudgetRules
+from opq_makai.open_event import EventRules
 
 
 class MakaiSettings(ServiceSettings):
@@ -21,6 +24,16 @@ class MakaiSettings(ServiceSettings):
     )
     quiet_s: float = Field(2.5, ge=2.0, le=60, description="an event closes after this long without a trigger [s]")
     answer_timeout_s: float = Field(30, ge=1, le=600, description="a waveform not there after this long is missing [s]")
+    box_budget_pct: float = Field(2.0, gt=0, le=100, description="waveform asked of a box in 24 h at most [% of time]")
+    grid_budget_pct: float = Field(
+        0.5,
+        gt=0,
+        le=100,
+        description="waveform asked of a grid in 24 h at most, on the mean over its boxes [% of time]",
+    )
+    witnesses: int = Field(
+        4, ge=1, le=100_000, description="of what lasts in a large event, so many boxes are asked for all of it"
+    )
     shards: str = Field(
         "",
         description="ids of all Makai processes of the site, with commas between; each grid belongs to one of them. "
@@ -32,6 +45,16 @@ class MakaiSettings(ServiceSettings):
         if self.makai_id not in self.all_shards:
             raise ValueError(f"--shards: got {self.shards!r}, expected {self.makai_id} (--makai-id) to be among them")
         return self
+
+    @property
+    def rules(self) -> EventRules:
+        """How triggers become events and requests."""
+        return EventRules(
+            quiet_ns=seconds_ns(self.quiet_s),
+            answer_timeout_ns=seconds_ns(self.answer_timeout_s),
+            witnesses=self.witnesses,
+            budget=BudgetRules(self.box_budget_pct, self.grid_budget_pct),
+        )
 
     @property
     def all_shards(self) -> tuple[str, ...]:

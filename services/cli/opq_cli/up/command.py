@@ -138,7 +138,9 @@ class _Site:
         where = self._addresses
         started = time.monotonic()
         stored = ["--store", self._store_url]
-        await self._program("makai", ["--listen", where["makai"], *stored], lambda: healthy(where["makai"]))
+        # Few boxes to which much happens: every one of them is to be seen whole.
+        budget = ["--witnesses", "200", "--box-budget-pct", "50", "--grid-budget-pct", "50"]
+        await self._program("makai", ["--listen", where["makai"], *budget, *stored], lambda: healthy(where["makai"]))
         ingest = ["--listen", where["ingest"], "--makai", where["makai"], *stored]
         await self._program("ingest", ingest, lambda: healthy(where["ingest"]))
         await self._program("hub", ["--listen", where["hub"], *stored], lambda: healthy(where["hub"]))

@@ -34,7 +34,8 @@ class Outcome:
     parts: dict[EventId, dict[BoxId, EventBox]] = field(default_factory=dict)
     acquisitions: dict[AcquisitionId, Acquisition] = field(default_factory=dict)
     asked_ns: dict[AcquisitionId, int] = field(default_factory=dict)
-    stored_ns: dict[AcquisitionId, int] = field(default_factory=dict)
+    first_stored_ns: dict[EventId, list[int]] = field(default_factory=dict)
+    """When the first waveform of each event was stored: one time, or none yet."""
     windows: int = 0
     habit_ns: int = 0
     """Waveform a box would send that sends whenever it leaves its limits or its habit, with the same padding, all boxes."""
@@ -160,7 +161,7 @@ def _answer(
     while answers and answers[0][0] <= now:
         at, acquisition_id = heapq.heappop(answers)
         stored(acquisition_id, _CODEC_RATIO, now)
-        outcome.stored_ns[acquisition_id] = at
+        outcome.first_stored_ns.setdefault(outcome.acquisitions[acquisition_id].event_id, [at])
 
 
 def _take(

@@ -1,6 +1,6 @@
 """Compares what Makai decided with what happened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from scipy.stats import beta, chi2
@@ -31,10 +31,8 @@ class Tally:
         self.of += 1
         self.hits += hit
 
-    def __iadd__(self, other: "Tally") -> "Tally":
-        self.hits += other.hits
-        self.of += other.of
-        return self
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.hits + other.hits, self.of + other.of)
 
     def share(self) -> dict[str, float | int | None]:
         """Return the share in per cent with its 95 % interval (Clopper-Pearson), JSON-like; None of nothing."""
@@ -55,35 +53,27 @@ class Tally:
 class Score:
     """Of one or several runs together."""
 
-    grid_wide: Tally
-    local_hard: Tally
-    hard_boxes: Tally
-    sub_threshold: Tally
-    sub_threshold_asked: Tally
-    false_events: int
-    events: int
-    box_weeks: float
-    requested_ns: float
-    raw_ns: float
-    habit_ns: float
-    limits_ns: float
-    open_latencies_s: list[float]
-    stored_latencies_s: list[float]
-    missed: list[str]
-    false: list[str]
+    grid_wide: Tally = field(default_factory=Tally)
+    local_hard: Tally = field(default_factory=Tally)
+    hard_boxes: Tally = field(default_factory=Tally)
+    sub_threshold: Tally = field(default_factory=Tally)
+    sub_threshold_asked: Tally = field(default_factory=Tally)
+    false_events: int = 0
+    events: int = 0
+    box_weeks: float = 0.0
+    requested_ns: int = 0
+    raw_ns: int = 0
+    habit_ns: int = 0
+    limits_ns: int = 0
+    open_latencies_s: list[float] = field(default_factory=list)
+    stored_latencies_s: list[float] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    false: list[str] = field(default_factory=list)
 
-    @staticmethod
-    def empty() -> "Score":
-        """Return a score of nothing."""
-        tallies = (Tally(), Tally(), Tally(), Tally(), Tally())
-        return Score(*tallies, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, [], [], [], [])
-
-    def __iadd__(self, other: "Score") -> "Score":
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name)) if not isinstance(
-                getattr(self, name), Tally
-            ) else getattr(self, name).__iadd__(getattr(other, name))
-        return self
+    def add(self, other: "Score") -> None:
+        """Take in the score of another run."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
     def document(self) -> dict[str, object]:
         """Return it JSON-like."""
@@ -126,7 +116,7 @@ def score(world: World, outcome: Outcome, seconds: int) -> Score:
     Found is a grid-wide happening if half of its affected boxes are in events of its time, a local hard one if a box that
     went beyond its limits is in one as such. Boxes below their limits are judged in happenings that were found.
     """
-    result = Score.empty()
+    result = Score()
     ids = [box.box_id for box in world.boxes]
     events = sorted(outcome.events.values(), key=lambda event: event.start_unix_ns)
     asked: dict[BoxId, list[tuple[int, int]]] = {}
@@ -197,11 +187,7 @@ def _time(outcome: Outcome, near: list[Event], happening: Happening, result: Sco
     if ids:
         opened = min(event.opened_unix_ns for event in near if event.event_id in ids)
         result.open_latencies_s.append((opened - happening.start_unix_ns) / NS)
-    answered = (
-        [at for acquisition_id, at in outcome.stored_ns.items() if outcome.acquisitions[acquisition_id].event_id in ids]
-        if len(result.stored_latencies_s) < 500
-        else []
-    )
+    answered = [at for event_id in ids for at in outcome.first_stored_ns.get(event_id, ())]
     if answered:
         result.stored_latencies_s.append((min(answered) - happening.end_unix_ns) / NS)
 
