@@ -212,7 +212,7 @@ async def test_frames_become_an_event_whose_waveforms_are_asked_for_and_which_is
         requests = await feed.asked(2)
         assert sorted(request.box_id for request in requests) == ["b-1", "b-2"], "b-2 hangs on the same feeder"
         for request in requests:
-            padding = NS if request.box_id == "b-1" else NS // 2
+            padding = NS if request.box_id == "b-1" else NS // 4
             assert request.start_unix_ns == opened.start_unix_ns - padding
             assert request.end_unix_ns == opened.end_unix_ns + padding
             kept = site.store.acquisitions.get(AcquisitionId(request.acquisition_id))

@@ -29,14 +29,9 @@ class Asking:
         self._unanswered: dict[AcquisitionId, int] = {}
         """Acquisitions given up for want of an answer, and when they were last asked for."""
 
-    def restore(self, found: OpenEvent, now: int) -> None:
+    def restore(self, found: OpenEvent) -> None:
         """Take up the acquisitions of an event from the store."""
         items = found.acquisitions.values()
-        self.budget.restore(
-            ((each.box_id, each.end_unix_ns - each.start_unix_ns, each.start_unix_ns) for each in items if _owed(each)
-             or each.state is AcquisitionState.STORED),
-            now,
-        )  # fmt: skip
         for item in items:
             self._holder[item.acquisition_id] = found
             if item.state is AcquisitionState.REQUESTED:

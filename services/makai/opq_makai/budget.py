@@ -4,8 +4,9 @@ The less valuable a request, the earlier it is refused: a fifth of the budget is
 the best. So a storm that asks for everything at once gets the onsets, and the next one still gets its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -99,14 +100,18 @@ class Budget:
         mine = self._spent.get(box_id)
         return 0.0 if mine is None else float(mine.sum()) / DAY_NS * 100
 
-    def restore(self, asked: Iterable[tuple[BoxId, int, int]], now: int) -> None:
-        """Take up what was asked before a restart: box, span [ns], when."""
+    def state(self) -> dict[str, Any]:
+        """Return what was asked, JSON-like."""
+        return {"hour": self._hour, "spent_ns": {box_id: spent.tolist() for box_id, spent in self._spent.items()}}
+
+    def restore(self, state: Mapping[str, Any], now: int) -> None:
+        """Take up what `state` returned."""
+        if not state:
+            return
+        self._hour = state["hour"]
+        self._spent = {BoxId(box_id): np.array(spent) for box_id, spent in state["spent_ns"].items()}
+        self._total = np.sum(list(self._spent.values()), axis=0) if self._spent else np.zeros(_HOURS)
         self._turn(now)
-        for box_id, span_ns, at in asked:
-            if 0 <= now - at < DAY_NS:
-                column = at // HOUR_NS % _HOURS
-                self._spent.setdefault(box_id, np.zeros(_HOURS))[column] += span_ns
-                self._total[column] += span_ns
 
     def refused(self) -> str:
         """Say why a request was not made."""

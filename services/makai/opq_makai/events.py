@@ -87,7 +87,7 @@ class GridEvents:
         found.area = len(hard) >= self._area_boxes() or not hard
         found.since_unix_ns = event.start_unix_ns
         self._open[event.event_id] = found
-        self.asking.restore(found, now)
+        self.asking.restore(found)
 
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""

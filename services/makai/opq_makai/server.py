@@ -85,7 +85,7 @@ class Makai:
         self._set_boxes(saved.boxes)
         await self._look_at_settings()
         now = self._clock.unix_ns()
-        self._watch.restore(saved.detectors)
+        self._watch.restore(saved.detectors, now)
         since = now if saved.since_unix_ns is None else max(saved.since_unix_ns, now - _MAX_CATCH_UP_NS)
         for event, parts, acquisitions in saved.events:
             self._watch.grid(event.grid_id).restore(event, parts, acquisitions, now)

@@ -275,11 +275,12 @@ class Watch:
                 "detectors": {detector.name: detector.state(grid.events.table) for detector in grid.detectors},
                 "neighbours": grid.events.neighbours.state(),
                 "rates": grid.events.coincidences.state(),
+                "budget": grid.events.asking.budget.state(),
             }
             for grid_id, grid in self._grids.items()
         }
 
-    def restore(self, states: Mapping[GridId, Mapping[str, Any]]) -> None:
+    def restore(self, states: Mapping[GridId, Mapping[str, Any]], now: int) -> None:
         """Take up what `state` returned."""
         for grid_id, state in states.items():
             grid = self._grid(grid_id)
@@ -289,6 +290,7 @@ class Watch:
                     detector.restore(table, state["detectors"][detector.name])
             grid.events.neighbours.restore(state.get("neighbours", {}), table.ids)
             grid.events.coincidences.restore(state.get("rates", {}))
+            grid.events.asking.budget.restore(state.get("budget", {}), now)
 
     def _grid(self, grid_id: GridId) -> _Grid:
         if grid_id not in self._grids:

@@ -79,7 +79,7 @@ def replay(
     world: World,
     seconds: int,
     rules: EventRules,
-    on_minute: Callable[[int], None] = lambda minute: None,
+    on_minute: Callable[[int, Outcome], None] = lambda minute, outcome: None,
     batches: int = 2,
 ) -> Outcome:
     """Let Makai watch a simulated grid.
@@ -91,7 +91,7 @@ def replay(
         How much of it, from its beginning.
     rules : EventRules
     on_minute : callable
-        Called with each minute that is done.
+        Called with each minute that is done and all that was decided so far.
     batches : int
         In how many batches the frames of a second arrive.
     """
@@ -110,7 +110,7 @@ def replay(
     watch.on_hits = on_hits
     ids = [box.box_id for box in world.boxes]
     index = {box_id: row for row, box_id in enumerate(ids)}
-    answers: list[tuple[int, AcquisitionId]] = []
+    answers: list[tuple[int, AcquisitionId, EventId]] = []
     for minute in range(-(-seconds // _MINUTE_S)):
         block = world.block(minute * _MINUTE_S, min(_MINUTE_S, seconds - minute * _MINUTE_S))
         for second in range(block.seconds):
@@ -126,7 +126,7 @@ def replay(
                 _answer(events.asking.stored, outcome, answers, high)
                 watch.tick(high)
                 _take(events.take_changes(), events.asking.sent, outcome, answers, high, block, second, index)
-        on_minute(minute)
+        on_minute(minute, outcome)
     outcome.habit_ns, outcome.limits_ns = alone_both.total_ns, alone[TriggerKind.HARD].total_ns
     return outcome
 
@@ -155,20 +155,20 @@ def _frames(block: Block, rows: npt.NDArray[np.intp], second: int, ids: list[Box
 def _answer(
     stored: Callable[[AcquisitionId, int, int], None],
     outcome: Outcome,
-    answers: list[tuple[int, AcquisitionId]],
+    answers: list[tuple[int, AcquisitionId, EventId]],
     now: int,
 ) -> None:
     while answers and answers[0][0] <= now:
-        at, acquisition_id = heapq.heappop(answers)
+        at, acquisition_id, event_id = heapq.heappop(answers)
         stored(acquisition_id, _CODEC_RATIO, now)
-        outcome.first_stored_ns.setdefault(outcome.acquisitions[acquisition_id].event_id, [at])
+        outcome.first_stored_ns.setdefault(event_id, [at])
 
 
 def _take(
     changes: Changes,
     sent: Callable[[AcquisitionId, int], None],
     outcome: Outcome,
-    answers: list[tuple[int, AcquisitionId]],
+    answers: list[tuple[int, AcquisitionId, EventId]],
     now: int,
     block: Block,
     second: int,
@@ -183,4 +183,4 @@ def _take(
         if acquisition_id not in outcome.asked_ns:
             outcome.asked_ns[acquisition_id] = now
         if block.present[index[item.box_id], second] and item.state is not AcquisitionState.STORED:
-            heapq.heappush(answers, (max(now, item.end_unix_ns) + ANSWER_NS, acquisition_id))
+            heapq.heappush(answers, (max(now, item.end_unix_ns) + ANSWER_NS, acquisition_id, item.event_id))

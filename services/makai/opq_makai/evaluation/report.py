@@ -41,7 +41,7 @@ def evaluate(
     for seed in seeds:
         world = World(load_plan(scenario), seed, _START_UNIX_NS, float(seconds))
         boxes = len(world.boxes)
-        outcome = replay(world, seconds, EventRules(), lambda _: on_minute(), _BATCHES[boxes > 500])
+        outcome = replay(world, seconds, EventRules(), lambda *_: on_minute(), _BATCHES[boxes > 500])
         windows += outcome.windows
         total.add(score(world, outcome, seconds))
     return {
