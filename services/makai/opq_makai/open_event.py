@@ -36,7 +36,7 @@ class EventRules:
     max_event_ns: int = 600 * NS
     """An event that lasts longer is split."""
     max_neighbours: int = 4
-    bystander_ns: int = 2 * NS
+    bystander_ns: int = NS
     """Of boxes without a hard trigger, waveform is asked for over this much of the event at most."""
     lasting_ns: int = 2 * NS
     """Of what lasts longer, the rest is asked of some witnesses only: it is steady, and the features tell its course."""

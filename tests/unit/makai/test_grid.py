@@ -13,7 +13,7 @@ from opq.sim.grid import World, parse_plan
 from opq.sim.grid.plan import Rates
 from opq_makai.budget import Budget, BudgetRules
 from opq_makai.evaluation.replay import Outcome, replay
-from opq_makai.evaluation.report import evaluate, table
+from opq_makai.evaluation.report import run, summary, table
 from opq_makai.evaluation.score import Score, Tally, score
 from opq_makai.open_event import EventRules
 
@@ -165,7 +165,7 @@ def test_the_neighbours_of_a_box_are_learnt_from_what_they_felt_together() -> No
 
 
 def test_a_busy_hour_is_found_and_the_report_tells_it() -> None:
-    result = evaluate("campus", 0.5, [5, 6])
+    result = summary([run("campus", seed, 0.5) for seed in (5, 6)])
     json.dumps(result)
     assert result["windows"] == pytest.approx(2 * 16 * 1800 * 5, rel=0.02)
     assert result["missed"] == []

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from opq.analysis.heap import keep_freed_memory
 from opq.errors import InvalidInput, OpqError
-from opq_makai.evaluation.report import evaluate, table
+from opq_makai.evaluation.report import run, summary, table
 
 app = typer.Typer(
     name="opq evaluate",
@@ -45,7 +45,8 @@ def makai(
         for name in scenario:
             numbers = _numbers(seeds)
             task = progress.add_task(name, total=round(hours * 60) * len(numbers))
-            results.append(evaluate(name, hours, numbers, partial(progress.advance, task)))
+            advance = partial(progress.advance, task)
+            results.append(summary([run(name, seed, hours, advance) for seed in numbers]))
     if as_json:
         typer.echo(json.dumps({"evaluations": results}, indent=2))
     else:

@@ -1,6 +1,7 @@
 """Runs over seeds, put together, as a document and as a table for people."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from opq.clock import NS
@@ -11,45 +12,54 @@ from opq_makai.open_event import EventRules
 
 _START_UNIX_NS = 1_760_054_400 * NS
 """A midnight; which one does not matter."""
+_MANY = 500
 _BATCHES = {True: 2, False: 4}
+"""In how many batches the frames of a second arrive, with many boxes and with few."""
 
 
-def evaluate(
-    scenario: str, hours: float, seeds: Sequence[int], on_minute: Callable[[], None] = lambda: None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One scenario with one seed, judged."""
+
+    scenario: str
+    boxes: int
+    hours: float
+    seed: int
+    windows: int
+    score: Score
+
+
+def run(scenario: str, seed: int, hours: float, on_minute: Callable[[], None] = lambda: None) -> Run:
     """Judge Makai, as it is by default, on one scenario.
 
     Parameters
     ----------
     scenario : str
         Preset or plan file.
+    seed : int
     hours : float
-        Simulated time of each run [h].
-    seeds : sequence of int
-        One run each.
+        Simulated time [h].
     on_minute : callable
         Called after each simulated minute.
-
-    Returns
-    -------
-    dict
-        JSON-like; shares in per cent with their 95 % intervals.
     """
     seconds = round(hours * 3600)
+    world = World(load_plan(scenario), seed, _START_UNIX_NS, float(seconds))
+    boxes = len(world.boxes)
+    outcome = replay(world, seconds, EventRules(), lambda *_: on_minute(), _BATCHES[boxes > _MANY])
+    return Run(scenario, boxes, hours, seed, outcome.windows, score(world, outcome, seconds))
+
+
+def summary(runs: Sequence[Run]) -> dict[str, Any]:
+    """Put the runs of one scenario together, JSON-like; shares in per cent with their 95 % intervals."""
     total = Score()
-    boxes = windows = 0
-    for seed in seeds:
-        world = World(load_plan(scenario), seed, _START_UNIX_NS, float(seconds))
-        boxes = len(world.boxes)
-        outcome = replay(world, seconds, EventRules(), lambda *_: on_minute(), _BATCHES[boxes > 500])
-        windows += outcome.windows
-        total.add(score(world, outcome, seconds))
+    for each in runs:
+        total.add(each.score)
     return {
-        "scenario": scenario,
-        "boxes": boxes,
-        "hours": hours,
-        "seeds": list(seeds),
-        "windows": windows,
+        "scenario": runs[0].scenario,
+        "boxes": runs[0].boxes,
+        "hours": runs[0].hours,
+        "seeds": [each.seed for each in runs],
+        "windows": sum(each.windows for each in runs),
         **total.document(),
     }
 
