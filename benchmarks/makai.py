@@ -39,7 +39,7 @@ def main() -> None:
         waiting = [
             (name, pool.submit(_run, name, seed, options.hours)) for name, seeds in _DAYS.items() for seed in seeds
         ]
-        for name, future in waiting:
+        for _, future in waiting:
             future.add_done_callback(lambda _: progress.advance(task))
         for name, future in waiting:
             done[name].append(future.result())

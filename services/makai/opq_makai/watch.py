@@ -90,6 +90,8 @@ class _Grid:
         self.clocks = Clocks()
         self.heard_ns = np.zeros(0, np.int64)
         self.streamed_ns = 0
+        self.order = np.zeros(0, np.intp)
+        """Position of each box in the batch at hand: two frames of one box show in it."""
 
 
 class Watch:
@@ -105,6 +107,11 @@ class Watch:
         self._place: dict[BoxId, tuple[_Grid, int]] = {}
         self.on_hits: Callable[[GridId, BoxTable, Hits], None] = lambda grid_id, table, hits: None
         """Called with all triggers as they are found."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The features that any detector looks at."""
+        return tuple(dict.fromkeys(metric for detector in self._classes.values() for metric in detector.metrics))
 
     @property
     def grids(self) -> Iterable[GridEvents]:
@@ -129,6 +136,7 @@ class Watch:
             grid.clocks.grow(len(grid.events.table))
             missing = len(grid.events.table) - len(grid.heard_ns)
             grid.heard_ns = np.concatenate([grid.heard_ns, np.zeros(missing, np.int64)])
+            grid.order = np.zeros(len(grid.events.table), np.intp)
         self._place = {}
         for box in boxes:
             grid = self._grids[box.grid_id]
@@ -175,7 +183,8 @@ class Watch:
     def _feed_grid(
         self, grid: _Grid, slots: np.ndarray[Any, np.dtype[np.intp]], part: FrameBatch, now: int, live: bool
     ) -> None:
-        if len(np.unique(slots)) < len(slots):
+        grid.order[slots] = np.arange(len(slots))
+        if (grid.order[slots] != np.arange(len(slots))).any():
             # Several frames of one box: those of a box together, in the order of time.
             order = np.lexsort((part.starts(), slots))
             slots, part = slots[order], part.take(order)

@@ -254,9 +254,10 @@ def check_values(values: FloatArray) -> None:
         )
 
 
-def in_range(columns: FloatArray) -> bool:
-    """Say whether every value of (len(FEATURES), n), a row for each feature, is finite and inside its feature's range."""
-    return bool(((columns.min(axis=1) >= _LOW) & (columns.max(axis=1) <= _HIGH)).all())
+def in_range(columns: FloatArray, features: Sequence[str]) -> bool:
+    """Say whether every value of these features in (len(FEATURES), n) is finite and inside its feature's range."""
+    rows = [(columns[at], FEATURES[at]) for at in (FEATURE_INDEX[name] for name in features)]
+    return all(row.min() >= feature.low and row.max() <= feature.high for row, feature in rows)
 
 
 _LOW = np.array([feature.low for feature in FEATURES], np.float32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from opq.clock import DAY_NS
 from opq.errors import InvalidInput
 from opq.ids import BoxId
-from opq.model.features import FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, in_range
+from opq.model.features import FEATURE_INDEX, FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, in_range
 from opq.rpc.frames import MAX_WINDOW_NS, MIN_WINDOW_NS, decode_frame
 from opq.v1 import features_pb2
 
@@ -26,13 +26,15 @@ _LEAST_TOGETHER = 4
 
 
 def decode_frames(
-    items: Sequence[tuple[str, bytes]],
+    items: Sequence[tuple[str, bytes]], features: Sequence[str] = FEATURE_NAMES
 ) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
     """Decode and check frames as `opq.rpc.frames.decode_frame` does each.
 
     Parameters
     ----------
     items : sequence of (box id, encoded `opq.v1.FeatureFrame`)
+    features : sequence of str
+        What is wanted of each window; other columns may stay 0.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def decode_frames(
     bad: list[tuple[BoxId, InvalidInput]] = []
     for length in np.unique(lengths).tolist():
         rows = left = np.flatnonzero(lengths == length).tolist()
-        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(items, rows)) is not None:
+        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(items, rows, features)) is not None:
             taken, batch = fast
             together.append(batch)
             left = sorted(set(rows) - set(taken)) if len(taken) < len(rows) else []
@@ -110,7 +112,7 @@ class _Layout:
         return raw[:, at : at + size].view(kind)
 
 
-def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int]) -> Good | None:
+def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int], features: Sequence[str]) -> Good | None:
     """Decode those of some frames of one length that have the layout of the first good one."""
     first = None
     for row in rows[:_LEAST_TOGETHER]:
@@ -131,12 +133,12 @@ def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int]) -> Good | 
     durations = layout.column(raw, "duration_ns", "<i8").astype(np.int64).reshape(-1)
     flags = layout.column(raw, "flags", "<u4").astype(np.uint32).reshape(-1)
     values = np.zeros((len(FEATURES), len(starts)), np.float32)
-    for at, name in enumerate(FEATURE_NAMES):
+    for name in features:
         if name in layout.columns:
-            values[at].reshape(len(raw), count)[:] = layout.column(raw, name, "<f4")
+            values[FEATURE_INDEX[name]].reshape(len(raw), count)[:] = layout.column(raw, name, "<f4")
     windows = Windows(starts, durations, flags, values.T)
     sequence = layout.number(raw, "sequence")
-    if not (_times_are_good(windows, count) and (sequence >= 1).all() and in_range(values)):
+    if not (_times_are_good(windows, count) and (sequence >= 1).all() and in_range(values, features)):
         return None
     kept = rows if fits.all() else [row for row, good in zip(rows, fits.tolist(), strict=True) if good]
     return kept, FrameBatch(

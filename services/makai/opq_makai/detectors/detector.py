@@ -96,6 +96,8 @@ class Detector(ABC, Generic[ConfigT]):
     """Turns windows into triggers. Sees every window once, in the order in which they came."""
 
     name: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+    """The features it looks at; others may be left 0 in its batches."""
     config_class: ClassVar[type[DetectorConfig]] = DetectorConfig
 
     def __init__(self, config: ConfigT | None = None) -> None:

@@ -61,6 +61,7 @@ class HabitDetector(Detector[HabitConfig]):
     """Compares each box with itself over the last two minutes and at this hour of the day."""
 
     name: ClassVar[str] = "habit"
+    metrics: ClassVar[tuple[str, ...]] = METRICS
     config_class: ClassVar[type[DetectorConfig]] = HabitConfig
 
     def __init__(self, config: HabitConfig | None = None) -> None:

@@ -40,6 +40,7 @@ class LimitDetector(Detector[LimitsConfig]):
     """Compares voltage, frequency, distortion and transients with the limits of their box (`opq.model.boxes.Limits`)."""
 
     name: ClassVar[str] = "limits"
+    metrics: ClassVar[tuple[str, ...]] = _METRICS
     config_class: ClassVar[type[DetectorConfig]] = LimitsConfig
 
     def detect(self, batch: WindowBatch) -> list[Hits]:
