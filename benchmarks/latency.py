@@ -49,6 +49,8 @@ class Timing:
     """Event due, to request on record and sent: Makai's loop and a write."""
     answer_ms: float
     """Request sent, to Makai told that the waveform is stored: down to the box, samples, upload, commit, back."""
+    all_ms: float
+    """Request sent, to all waveforms of the event stored, those of the neighbours too."""
 
     @property
     def total_ms(self) -> float:
@@ -108,14 +110,15 @@ def timings(store: Store, world: World, journal: Path) -> list[Timing]:
             near = abs(event.start_unix_ns - happening.start_unix_ns) < NS
             if not near or not event.opened_by.startswith(f"{box_id}: "):
                 continue
-            for item in store.acquisitions.of_event(event.event_id):
+            items = store.acquisitions.of_event(event.event_id)
+            for item in items:
                 if item.box_id != box_id or item.state is not AcquisitionState.STORED:
                     continue
                 measured = item.end_unix_ns - world.clock_error_ns(box, item.end_unix_ns)
                 due = max(event.opened_unix_ns + round(_QUIET_S * NS), measured)
-                steps = (
-                    event.opened_unix_ns - frame, item.requested_unix_ns - due, item.answered_unix_ns - item.requested_unix_ns
-                )  # fmt: skip
+                asked, answered = item.requested_unix_ns, item.answered_unix_ns
+                last = max(one.answered_unix_ns for one in items)
+                steps = (event.opened_unix_ns - frame, asked - due, answered - asked, last - asked)
                 found.append(Timing(*(step / 1e6 for step in steps)))
     return found
 
@@ -145,6 +148,7 @@ async def run(options: argparse.Namespace, folder: Path, processes: Processes) -
         "simulate",
         *("--scenario", str(path), "--boxes", str(options.boxes), "--ingest", ingest, "--seed", str(_SEED)),
         *("--duration", str(duration), "--journal", str(journal), "--truth", str(truth)),
+        *("--spread", str(options.spread)),
     )
     stop = asyncio.Event()
     measuring = asyncio.create_task(floor(makai, folder, stop))
@@ -155,7 +159,8 @@ async def run(options: argparse.Namespace, folder: Path, processes: Processes) -
     for name, process in used.items():
         share = (sum(process.cpu_times()[:2]) - before[name]) / (time.monotonic() - began)
         print(f"{name}: {100 * share:.0f} % of a core")
-    await asyncio.to_thread(processes.wait, "simulate", 60)
+    if await asyncio.to_thread(processes.wait, "simulate", 60):
+        raise SystemExit(processes.log_text("simulate")[-2000:])
     stop.set()
     # The fleet begins on the second in which it was started, which only it knows.
     start = load_truth(truth)[0].start_unix_ns - seconds_ns(plan.happenings[0].at_s)
@@ -168,6 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--boxes", type=int, default=1000)
     parser.add_argument("--happenings", type=int, default=60)
+    parser.add_argument("--spread", type=float, default=0.5, help="0: all boxes send right after the second")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Processes(Path(name)) as processes:
         found, floors = asyncio.run(run(options, Path(name), processes))
@@ -175,6 +181,7 @@ def main() -> None:
     show("frame sent to event opened", [one.open_ms for one in found])
     show("event due to request sent", [one.ask_ms for one in found])
     show("request sent to waveform stored", [one.answer_ms for one in found])
+    show("   to all waveforms of the event stored", [one.all_ms for one in found])
     show("software time", [one.total_ms for one in found])
     show("floor: empty call and fsync", floors)
     p95 = float(np.percentile([one.total_ms for one in found], 95))

@@ -61,6 +61,12 @@ class FleetSettings(ServiceSettings):
         "", description="grid: when it begins, ISO 8601 or -1h; empty: now, with --speed so that it ends now"
     )
     speed: float = Field(1.0, gt=0, le=1000, description="grid: seconds of the grid per second")
+    spread: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="grid: send each box's frames later by its own part of this [s], not all together",
+    )
     own_connections: bool = Field(False, description="grid: a connection per box, not one for 64")
     truth: Path | None = Field(None, description="grid: write what really happens to this JSON file")
     write_boxes: Path | None = Field(

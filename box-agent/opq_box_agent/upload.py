@@ -91,7 +91,7 @@ class Uploader:
             header = self._header(wish.acquisition_id, answer, len(data), time)
             for attempt in range(1, _TRIES + 1):
                 try:
-                    await self._send(header, data)
+                    await self._send(header, data, fresh=attempt == 1 and len(data) <= PIECE_BYTES)
                     log.info("waveform sent", samples=len(answer.counts), bytes=len(data))
                     return
                 except grpc.aio.AioRpcError as error:
@@ -101,11 +101,16 @@ class Uploader:
                     log.warning("upload broke off", attempt=attempt, code=error.code().name, reason=error.details())
                     await asyncio.sleep(0.3 * 2**attempt)
 
-    async def _send(self, header: waveform_pb2.WaveformHeader, data: bytes) -> None:
-        asked = waveform_pb2.ResumeWaveformRequest(acquisition_id=header.acquisition_id, box_id=header.box_id)
-        resume = await self._stub_resume(asked, timeout=20)
-        if not resume.committed:
-            await self._stub_upload(_chunks(header, data, resume.received_bytes), timeout=120)
+    async def _send(self, header: waveform_pb2.WaveformHeader, data: bytes, fresh: bool) -> None:
+        """Send all that is not yet stored; of a `fresh` upload of one piece nothing is worth asking for."""
+        received = 0
+        if not fresh:
+            asked = waveform_pb2.ResumeWaveformRequest(acquisition_id=header.acquisition_id, box_id=header.box_id)
+            resume = await self._stub_resume(asked, timeout=20)
+            if resume.committed:
+                return
+            received = resume.received_bytes
+        await self._stub_upload(_chunks(header, data, received), timeout=120)
 
     def _header(
         self, acquisition_id: AcquisitionId, answer: RingAnswer, encoded_bytes: int, time: tuple[TimeSource, int]

@@ -10,7 +10,7 @@ import grpc.aio
 import numpy as np
 import structlog
 
-from opq.clock import Clock
+from opq.clock import NS, Clock
 from opq.rpc.channels import open_channel
 from opq.rpc.service import wait_or_stop
 from opq.sim.grid import Block, World
@@ -39,6 +39,8 @@ class FleetOptions:
     own_connections: bool = False
     keep_s: float = 3600.0
     """How long a box keeps samples [s]."""
+    spread_s: float = 0.0
+    """Each box sends its frames later by its own part of this [s], as if its seconds began at another moment."""
     now_unix_ns: int | None = None
     """The time in the world when it begins to run; by default its start."""
 
@@ -54,6 +56,7 @@ class LightFleet:
         self.boxes = [
             LightBox(world, index, self._pace, options.keep_s, clock, journal) for index in range(options.boxes)
         ]
+        self._offset_ns = np.random.default_rng(world.seed).uniform(0, options.spread_s * NS, options.boxes).astype(int)
         self._frames = 0
         self._late_ns = 0
 
@@ -107,7 +110,7 @@ class LightFleet:
         """Send the frames of one second as they become due, and switch boxes for the next one."""
         count, at = len(self.boxes), block.first_s + second
         dark = self._world.dark(at, 2)[:count]
-        arrivals = block.arrival_unix_ns[:count, second]
+        arrivals = block.arrival_unix_ns[:count, second] + self._offset_ns
         order = np.argsort(arrivals, kind="stable").tolist()
         times, there = arrivals.tolist(), block.present[:count, second].tolist()
         ends, begins = (dark[:, 0] & ~dark[:, 1]).tolist(), (~dark[:, 0] & dark[:, 1]).tolist()

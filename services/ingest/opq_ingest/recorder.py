@@ -20,7 +20,7 @@ from opq.rpc.frames import decode_frame, peek_sequence
 from opq.store import Store
 from opq_ingest.checks import check_time
 
-_FOLDS_PER_BATCH = 50
+_FOLDS_PER_BATCH = 15
 """Minutes of live boxes end all at once; their trends are spread over the batches that follow."""
 _READ_LIMIT = 10_000
 

@@ -40,9 +40,8 @@ class Uploads:
         NotFound
             If nobody asked this box for it.
         """
-        acquisition = await self._acquisition(request.acquisition_id, request.box_id)
+        acquisition, received = await call_in(self._executor, self._begun, request.acquisition_id, request.box_id)
         info = await call_in(self._executor, self._store.waveforms.info, acquisition.acquisition_id)
-        received = await call_in(self._executor, self._store.waveforms.received, acquisition.acquisition_id)
         if info is not None:
             update = makai_pb2.AcquisitionUpdate(acquisition_id=info.acquisition_id, stored_bytes=received)
             self._announce(acquisition.box_id, update)
@@ -67,9 +66,8 @@ class Uploads:
                 if chunk.WhichOneof("kind") != "header":
                     raise InvalidInput("upload: got a piece first, expected the header")
                 header = chunk.header
-                acquisition = await self._acquisition(header.acquisition_id, header.box_id)
                 _check_header(header)
-                received = await call_in(self._executor, self._store.waveforms.received, acquisition.acquisition_id)
+                acquisition, received = await call_in(self._executor, self._begun, header.acquisition_id, header.box_id)
             else:
                 received = await self._piece(acquisition.acquisition_id, chunk.piece, received, header.encoded_bytes)
         if header is None:
@@ -84,11 +82,12 @@ class Uploads:
         self._log.info("waveform stored", box_id=header.box_id, acquisition_id=header.acquisition_id, bytes=received)
         return waveform_pb2.WaveformReceipt(acquisition_id=acquisition.acquisition_id, stored_bytes=received)
 
-    async def _acquisition(self, acquisition_id: str, box_id: str) -> Acquisition:
-        found = await call_in(self._executor, self._store.acquisitions.get, AcquisitionId(acquisition_id))
+    def _begun(self, acquisition_id: str, box_id: str) -> tuple[Acquisition, int]:
+        """Return what was asked of the box, and how many bytes of the answer are stored."""
+        found = self._store.acquisitions.get(AcquisitionId(acquisition_id))
         if found is None or found.box_id != box_id:
             raise NotFound(f"acquisition_id: got {acquisition_id[:64]!r}, which nobody asked of box {box_id[:64]!r}")
-        return found
+        return found, self._store.waveforms.received(found.acquisition_id)
 
     async def _piece(
         self, acquisition_id: AcquisitionId, piece: waveform_pb2.WaveformPiece, received: int, total: int
