@@ -8,13 +8,14 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import numpy as np
 import structlog
 
 from opq.clock import NS, Clock
 from opq.errors import Unavailable
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box
-from opq.model.features import FeatureFrame, FrameBatch
+from opq.model.features import FrameBatch
 from opq.model.measurements import as_windows
 from opq.rpc.frame_batches import decode_frames
 from opq.rpc.service import until_stopped
@@ -127,16 +128,24 @@ class Makai:
                 frames = await call_in(
                     self._executor, self._stored_frames, box_ids[start : start + _READ_BOXES], at, end
                 )
-                if frames:
-                    self._watch.feed(FrameBatch.of(frames), now, live=False)
+                if frames is not None:
+                    self._watch.feed(frames, now, live=False)
             if end > now:
                 return
             at = end
 
-    def _stored_frames(self, box_ids: list[BoxId], start_unix_ns: int, end_unix_ns: int) -> list[FeatureFrame]:
-        """Read what is stored of some boxes as frames of one window each."""
+    def _stored_frames(self, box_ids: list[BoxId], start_unix_ns: int, end_unix_ns: int) -> FrameBatch | None:
+        """Read what is stored of some boxes as frames of one window each; None if there is nothing."""
         rows = [row for each in box_ids for row in self._store.measurements.range(each, start_unix_ns, end_unix_ns)]
-        return [FeatureFrame(row.box_id, row.sequence, as_windows([row]), 0) for row in rows]
+        if not rows:
+            return None
+        return FrameBatch(
+            [row.box_id for row in rows],
+            np.array([row.sequence for row in rows], np.int64),
+            np.zeros(len(rows), np.int64),
+            np.arange(len(rows) + 1, dtype=np.intp),
+            as_windows(rows),
+        )
 
     async def _frames(self, frames: Any) -> None:
         """Detect on one batch. Frames come from ingest, which has checked them; one that is bad all the same is skipped."""
