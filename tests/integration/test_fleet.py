@@ -63,6 +63,11 @@ def simulate(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+def opq(*words: str) -> str:
+    command = [sys.executable, "-c", "from opq_cli.main import main; main()", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     """The world has run, and ingest was killed and started again in the middle of it."""
@@ -73,8 +78,9 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     assert simulate("--scenario", str(plan), "--write-boxes", str(boxes)).returncode == 0
     url = f"sqlite:{directory / 'store'}"
     store = open_store(url)
-    for box in load_boxes(boxes):
-        store.boxes.put(box)
+    said = opq("boxes", "add", "--from", str(boxes), "--store", url)
+    assert said == "enrolled 60 boxes on grid street\n"
+    assert opq("boxes", "add", "--from", str(boxes), "--store", url).endswith("; 60 were already there\n")
     makai, ingest = free_address(), free_address()
     with Processes(directory) as processes:
         processes.start("makai", "--listen", makai, "--store", url, "--quiet-s", "2")

@@ -19,10 +19,11 @@ from opq.clock import NS
 from opq.formats import Channel, Recording, write_recordings
 from opq.model.box_list import save_boxes
 from opq.model.features import FEATURE_NAMES, Windows
-from opq.model.waveforms import VoltageSegment, join_segments
+from opq.model.waveforms import CountArray
 from opq.sim.grid import Block, Happening, World, save_truth
 from opq_box_agent.light.pace import Pace
-from opq_box_agent.light.samples import WorldSamples
+from opq_box_agent.light.samples import SAMPLE_RATE_HZ, WorldSamples
+from opq_box_agent.ring import RingAnswer
 
 _AROUND_NS = NS
 _LONGEST_NS = 30 * NS
@@ -101,17 +102,27 @@ def _write_waveform(world: World, box: int, happening: Happening, folder: Path, 
     error = world.clock_error_ns(box, happening.start_unix_ns)
     samples = WorldSamples(world, box, Pace(_Stopped(), end), keep_s=world.duration_s + 60)
     answer = samples.cut(start + error, end + error, end)
-    offset, pieces = 0, []
-    for segment in answer.segments:
-        volts = answer.counts[offset : offset + segment.samples].astype(np.float64) * samples.volts_per_count
-        pieces.append(VoltageSegment(segment.start_unix_ns, samples.sample_rate_hz, volts))
-        offset += segment.samples
     name = world.boxes[box].box_id
     folder.mkdir(parents=True, exist_ok=True)
-    for part, piece in enumerate(join_segments(pieces)):
+    for part, (first, counts) in enumerate(_stretches(answer)):
         path = folder / f"{name}{f'-{part + 1}' if part else ''}.{_ENDINGS.get(form, form)}"
-        channel = Channel("U", "V", piece.volts)
-        write_recordings(path, [Recording(name, piece.sample_rate_hz, (channel,), piece.start_unix_ns)], form)
+        channel = Channel("U", "V", counts.astype(np.float64) * samples.volts_per_count)
+        write_recordings(path, [Recording(name, samples.sample_rate_hz, (channel,), first)], form)
+
+
+def _stretches(answer: RingAnswer) -> list[tuple[int, CountArray]]:
+    """Return start and samples of what hangs together: a clock that drifts makes new segments, only absences make gaps."""
+    found: list[tuple[int, CountArray]] = []
+    offset, end = 0, 0
+    for segment in answer.segments:
+        counts = answer.counts[offset : offset + segment.samples]
+        if found and segment.start_unix_ns - end < NS // 2:
+            found[-1] = (found[-1][0], np.concatenate([found[-1][1], counts]))
+        else:
+            found.append((segment.start_unix_ns, counts))
+        offset += segment.samples
+        end = segment.start_unix_ns + round(segment.samples * NS / SAMPLE_RATE_HZ)
+    return found
 
 
 class _Stopped:

@@ -24,7 +24,7 @@ MAKAI_WORDS = ("watch", "state", "detectors", "reload")
 
 PROGRAMS = {
     "box": Program("opq_box_agent", "box", "Run the agent of one box (opq box run --help)."),
-    "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated scenario."),
+    "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated grid, or write it into files."),
     "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),
     "makai": Program("opq_makai", "makai", "Run a Makai process: triggers and events."),
     "evaluate": Program("opq_makai.evaluation", "makai", "Judge Makai on a simulated grid with ground truth."),
