@@ -78,7 +78,9 @@ def detect(world: World, messages: list[tuple[int, bytes]]) -> float:
     began = time.process_time()
     for now, data in messages:
         up = FeedUpTwin.FromString(data)
-        frames, _ = decode_frames([(item.box_id, item.frame) for item in up.frames.frames], watch.metrics)
+        frames, _ = decode_frames(
+            [item.box_id for item in up.frames.frames], [item.frame for item in up.frames.frames], watch.metrics
+        )
         if frames is not None:
             watch.feed(frames, now)
     return time.process_time() - began

@@ -149,7 +149,9 @@ class Makai:
 
     async def _frames(self, frames: Any) -> None:
         """Detect on one batch. Frames come from ingest, which has checked them; one that is bad all the same is skipped."""
-        good, bad = decode_frames([(item.box_id, item.frame) for item in frames], self._watch.metrics)
+        good, bad = decode_frames(
+            [item.box_id for item in frames], [item.frame for item in frames], self._watch.metrics
+        )
         for box_id, error in bad:
             self._log.warning("frame skipped", box_id=box_id, reason=str(error))
         if good is not None:

@@ -28,6 +28,10 @@ def made(count: int, seed: int = 1) -> list[tuple[str, bytes]]:
     return items
 
 
+def decode(items: list[tuple[str, bytes]]) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
+    return decode_frames([box_id for box_id, _ in items], [data for _, data in items])
+
+
 def same(batch: FrameBatch | None, frames: list[FeatureFrame]) -> None:
     assert batch is not None
     batch = batch.take(np.argsort(batch.box_ids))
@@ -42,14 +46,14 @@ def same(batch: FrameBatch | None, frames: list[FeatureFrame]) -> None:
 @pytest.mark.parametrize("count", [1, 3, 50, 500])
 def test_a_batch_is_what_its_frames_are_one_by_one(count: int) -> None:
     items = made(count)
-    batch, bad = decode_frames(items)
+    batch, bad = decode(items)
     assert bad == []
     same(batch, [decode_frame(BoxId(box_id), data) for box_id, data in items])
 
 
 def test_no_good_frame_is_no_batch() -> None:
-    assert decode_frames([]) == (None, [])
-    batch, bad = decode_frames([("b-1", b"\xff\xff")])
+    assert decode([]) == (None, [])
+    batch, bad = decode([("b-1", b"\xff\xff")])
     assert batch is None
     assert [box_id for box_id, _ in bad] == ["b-1"]
 
@@ -78,7 +82,7 @@ def test_whatever_is_wrong_with_some_is_told_of_those_and_the_others_count() -> 
         50: bytes(rng.integers(0, 256, len(good[50][1]), dtype=np.uint8)),
     }.items():
         items[row] = (good[row][0], data)
-    batch, bad = decode_frames(items)
+    batch, bad = decode(items)
     expected, wrong = [], []
     for box_id, data in items:
         try:
@@ -95,7 +99,7 @@ def test_frames_of_agents_that_send_less_or_more_are_read_as_well() -> None:
     without = [(each.box_id, twin(encode_frame(each, TimeSource.GPS), pst=b"", p_inst_max=b"")) for each in frames]
     newer = [(each.box_id, encode_frame(each, TimeSource.GPS) + b"\xd0\x0f\x2a") for each in frames]
     for items in (without, newer):
-        batch, bad = decode_frames(items)
+        batch, bad = decode(items)
         assert bad == []
         same(batch, frames)
 
@@ -110,7 +114,7 @@ def test_random_bytes_never_do_more_than_be_refused() -> None:
             for _ in range(rng.integers(0, 4)):
                 raw[rng.integers(len(raw))] = rng.integers(256)
             items.append((box_id, bytes(raw)))
-        batch, bad = decode_frames(items)
+        batch, bad = decode(items)
         assert (len(batch) if batch else 0) + len(bad) == len(items)
         good = [(box_id, data) for box_id, data in items if box_id not in {each for each, _ in bad}]
         if batch:

@@ -21,18 +21,22 @@ from opq.v1 import features_pb2
 Bytes = npt.NDArray[np.uint8]
 Good = tuple[list[int], FrameBatch]
 _FIELDS = {field.number: field.name for field in features_pb2.FeatureFrame.DESCRIPTOR.fields}
+_ANY_BOX = BoxId("any")
 _LEAST_TOGETHER = 4
 """Fewer frames of one length are decoded one by one."""
 
 
 def decode_frames(
-    items: Sequence[tuple[str, bytes]], features: Sequence[str] = FEATURE_NAMES
+    box_ids: Sequence[str], frames: Sequence[bytes], features: Sequence[str] = FEATURE_NAMES
 ) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
     """Decode and check frames as `opq.rpc.frames.decode_frame` does each.
 
     Parameters
     ----------
-    items : sequence of (box id, encoded `opq.v1.FeatureFrame`)
+    box_ids : sequence of str
+        Box of each frame.
+    frames : sequence of bytes
+        Encoded `opq.v1.FeatureFrame` messages.
     features : sequence of str
         What is wanted of each window; other columns may stay 0.
 
@@ -42,20 +46,20 @@ def decode_frames(
         The good ones, None if there are none; and what is wrong with the others. Frames of one box keep their order
         only if they are of one length.
     """
-    lengths = np.array([len(data) for _, data in items], np.intp)
+    lengths = np.array([len(data) for data in frames], np.intp)
     together: list[FrameBatch] = []
     single: list[FeatureFrame] = []
     bad: list[tuple[BoxId, InvalidInput]] = []
     for length in np.unique(lengths).tolist():
         rows = left = np.flatnonzero(lengths == length).tolist()
-        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(items, rows, features)) is not None:
+        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(box_ids, frames, rows, features)) is not None:
             taken, batch = fast
             together.append(batch)
             left = sorted(set(rows) - set(taken)) if len(taken) < len(rows) else []
         for row in left:
-            box_id = BoxId(items[row][0])
+            box_id = BoxId(box_ids[row])
             try:
-                single.append(decode_frame(box_id, items[row][1]))
+                single.append(decode_frame(box_id, frames[row]))
             except InvalidInput as error:
                 bad.append((box_id, error))
     if single:
@@ -68,7 +72,8 @@ def decode_frames(
 class _Layout:
     """Where the parts of a frame lie: learned from one good frame."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, windows: int) -> None:
+        self.windows = windows
         self.columns: dict[str, tuple[int, int]] = {}
         self.numbers: dict[str, tuple[int, int]] = {}
         fixed = np.ones(len(data), np.bool_)
@@ -112,23 +117,18 @@ class _Layout:
         return raw[:, at : at + size].view(kind)
 
 
-def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int], features: Sequence[str]) -> Good | None:
+def _same_layout(
+    box_ids: Sequence[str], frames: Sequence[bytes], rows: list[int], features: Sequence[str]
+) -> Good | None:
     """Decode those of some frames of one length that have the layout of the first good one."""
-    first = None
-    for row in rows[:_LEAST_TOGETHER]:
-        try:
-            decoded, layout = decode_frame(BoxId(items[row][0]), items[row][1]), _Layout(items[row][1])
-        except InvalidInput:
-            continue
-        first = decoded
-        break
-    if first is None:
+    layout = next((found for row in rows[:_LEAST_TOGETHER] if (found := _layout(frames[row]))), None)
+    if layout is None:
         return None
-    raw = np.frombuffer(b"".join([items[row][1] for row in rows]), np.uint8).reshape(len(rows), -1)
+    raw = np.frombuffer(b"".join([frames[row] for row in rows]), np.uint8).reshape(len(rows), -1)
     fits = layout.fits(raw)
     if not fits.all():
         raw = raw[fits]
-    count = len(first.windows)
+    count = layout.windows
     starts = layout.column(raw, "start_unix_ns", "<i8").astype(np.int64).reshape(-1)
     durations = layout.column(raw, "duration_ns", "<i8").astype(np.int64).reshape(-1)
     flags = layout.column(raw, "flags", "<u4").astype(np.uint32).reshape(-1)
@@ -142,12 +142,20 @@ def _same_layout(items: Sequence[tuple[str, bytes]], rows: list[int], features: 
         return None
     kept = rows if fits.all() else [row for row, good in zip(rows, fits.tolist(), strict=True) if good]
     return kept, FrameBatch(
-        [BoxId(items[row][0]) for row in kept],
+        [BoxId(box_ids[row]) for row in kept],
         sequence,
         np.minimum(layout.number(raw, "clock_uncertainty_ns"), DAY_NS),
         np.arange(len(kept) + 1, dtype=np.intp) * count,
         windows,
     )
+
+
+def _layout(data: bytes) -> _Layout | None:
+    """Return the layout of a frame; None if it is not good."""
+    try:
+        return _Layout(data, len(decode_frame(_ANY_BOX, data).windows))
+    except InvalidInput:
+        return None
 
 
 def _times_are_good(windows: Windows, count: int) -> bool:
