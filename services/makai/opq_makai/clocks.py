@@ -1,9 +1,9 @@
 """Whose clock can be believed: a box whose stamps do not fit their time of arrival is kept apart from the others.
 
-The age of a frame when it arrives is network plus error of the box's clock. Boxes of one site share about the same
-network, so an age that is off by more than a second from that of most boxes, and stays so, is a wrong clock. Late
-frames of a box that was cut off are no wrong clock: they follow each other in the data without a step, and their age
-shrinks while they are made up.
+The age of a frame when it arrives is network, and whatever delays it, plus the error of the box's clock. Late frames are
+no wrong clock: a clock does not become wrong without a step in the stamps. So a box is doubted when its frames
+come from the future; when their age is off by more than a second from that of most boxes after a step; or when it stays
+off by the same amount for long, sooner if the box was never seen right. It is believed again when the age fits.
 """
 
 import numpy as np
@@ -12,10 +12,14 @@ import numpy.typing as npt
 from opq.clock import NS
 
 TOLERANCE_NS = NS
-"""Age off the usual by more than this is a wrong clock."""
+"""An age off the usual by more than this does not fit."""
 _EXPECTED_NS = 3 * NS // 10
 _STEADY_NS = 3 * NS // 10
 _STEP_NS = NS // 2
+_DRIFT = 0.05
+"""Frames that were missed between two may have been a little longer or shorter than these."""
+_LONG, _SOON = 60, 5
+"""Frames with the same age that does not fit, of a box that was once right and of one that never was."""
 _MAX_UNCERTAINTY_NS = 2 * NS
 """A box that says itself that its time may be this wrong is not believed."""
 _HEARD_NS = 10 * NS
@@ -33,6 +37,9 @@ class Clocks:
         self._age_ns = np.zeros(0, np.int64)
         self._heard_ns = np.zeros(0, np.int64)
         self._doubted = np.zeros(0, np.bool_)
+        self._was_right = np.zeros(0, np.bool_)
+        self._same = np.zeros(0, np.int64)
+        """Frames in a row whose age is the same and does not fit."""
         self._uncertainty_ns = np.zeros(0, np.int64)
 
     def grow(self, count: int) -> None:
@@ -56,11 +63,15 @@ class Clocks:
         age = now - end
         usual = self.usual_age_ns(now, slot, age)
         odd = np.abs(age - usual) > TOLERANCE_NS
-        follows = (sequence == self._sequence[slot] + 1) & (np.abs(start - self._end_unix_ns[slot]) <= _STEP_NS)
-        first = self._sequence[slot] == 0
+        missed_ns = (sequence - self._sequence[slot] - 1) * (end - start)
+        step = np.abs(start - self._end_unix_ns[slot] - missed_ns) > _STEP_NS + _DRIFT * missed_ns
+        step &= self._sequence[slot] > 0
         steady = np.abs(age - self._age_ns[slot]) < _STEADY_NS
-        made_up = odd & (age > usual) & ~steady & (follows | first)
-        self._doubted[slot] = np.where(made_up, self._doubted[slot], odd | (uncertainty > _MAX_UNCERTAINTY_NS))
+        same = np.where(odd & steady, self._same[slot] + 1, 0)
+        was_right = self._was_right[slot] | ~odd
+        wrong = odd & ((age < usual) | step | (same >= np.where(was_right, _LONG, _SOON)) | self._doubted[slot])
+        self._doubted[slot] = wrong | (uncertainty > _MAX_UNCERTAINTY_NS)
+        self._same[slot], self._was_right[slot] = same, was_right
         self._sequence[slot], self._end_unix_ns[slot], self._age_ns[slot] = sequence, end, age
         self._heard_ns[slot], self._uncertainty_ns[slot] = now, uncertainty
 
