@@ -63,7 +63,7 @@ class Agent:
         self.session = Session(self.spool, self._hello)
         self._samples = RingSamples(source, self.ring)
         self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log)
-        self._framer = Framer(source, config.nominal)
+        self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)
         self._window_cycles = 0
         self._time = (TimeSource.FREE, 0)
 

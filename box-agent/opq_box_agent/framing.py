@@ -16,10 +16,13 @@ _CLOCK_STEP_NS = NS
 
 
 class Framer:
-    """Groups the windows of one source into frames: those that start in one second of UTC."""
+    """Groups the windows of one source into frames: those that start in one second.
 
-    def __init__(self, source: Source, nominal: Nominal, window_cycles: int = 0) -> None:
-        self._source, self._nominal = source, nominal
+    A box's seconds begin `phase_ns` after those of UTC, so that the boxes of a site do not all send at the same moment.
+    """
+
+    def __init__(self, source: Source, nominal: Nominal, window_cycles: int = 0, phase_ns: int = 0) -> None:
+        self._source, self._nominal, self._phase_ns = source, nominal, phase_ns
         self._extractor = FeatureExtractor(source.sample_rate_hz, nominal, window_cycles)
         self._window_cycles = window_cycles
         self._held: list[Windows] = []
@@ -43,7 +46,7 @@ class Framer:
         if not len(windows):
             return before
         held = Windows.concatenate([*self._held, windows])
-        groups = _by_second(held)
+        groups = self._by_second(held)
         self._held = [groups[-1]]
         return before + [part for group in groups[:-1] for part in _parts(group)]
 
@@ -52,15 +55,15 @@ class Framer:
         held = Windows.concatenate([*self._held, self._extractor.finish()])
         self._held = []
         self.set_window_cycles(self._window_cycles)
-        return [part for group in _by_second(held) for part in _parts(group)]
+        return [part for group in self._by_second(held) for part in _parts(group)]
 
-
-def _by_second(windows: Windows) -> list[Windows]:
-    """Cut windows where the second of their start changes."""
-    if not len(windows):
-        return []
-    cuts = [0, *(np.flatnonzero(np.diff(windows.start_unix_ns // NS)) + 1), len(windows)]
-    return [windows[low:high] for low, high in pairwise(cuts)]
+    def _by_second(self, windows: Windows) -> list[Windows]:
+        """Cut windows where the second of their start changes."""
+        if not len(windows):
+            return []
+        seconds = (windows.start_unix_ns - self._phase_ns) // NS
+        cuts = [0, *(np.flatnonzero(np.diff(seconds)) + 1), len(windows)]
+        return [windows[low:high] for low, high in pairwise(cuts)]
 
 
 def _parts(group: Windows) -> list[Windows]:

@@ -51,6 +51,7 @@ class Makai:
         self._watch = Watch(settings.rules)
         self._unwritten: deque[Changes] = deque()
         self._writing = asyncio.Lock()
+        self._changed = asyncio.Event()
         self._executor = ThreadPoolExecutor(1, "store")
         self._grids: dict[BoxId, GridId] = {}
         makai_id = settings.makai_id
@@ -156,6 +157,8 @@ class Makai:
             self._log.warning("frame skipped", box_id=box_id, reason=str(error))
         if good is not None:
             self._watch.feed(good, self._clock.unix_ns())
+            if any(grid.asking.changes for grid in self._watch.grids):
+                self._changed.set()
 
     # --- the loop
 
@@ -175,7 +178,9 @@ class Makai:
             except Unavailable as error:
                 self._log.warning("the store is away; events wait", reason=str(error))
                 await asyncio.sleep(10 * _TICK_S)
-            await asyncio.sleep(_TICK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _TICK_S)
+            self._changed.clear()
 
     async def _write_changes(self) -> None:
         """Write what changed, then send the requests: nothing is asked that is not on record."""

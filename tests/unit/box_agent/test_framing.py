@@ -21,9 +21,9 @@ def sine(seconds: float) -> np.ndarray:
 class Fed:
     """A framer fed with a quiet supply in 200-ms blocks."""
 
-    def __init__(self, window_cycles: int = 0) -> None:
+    def __init__(self, window_cycles: int = 0, phase_ns: int = 0) -> None:
         self.source = ReplaySource(sine(1), RATE, SystemClock())
-        self.framer = Framer(self.source, Nominal(120, 60), window_cycles)
+        self.framer = Framer(self.source, Nominal(120, 60), window_cycles, phase_ns)
         self.frames: list[Windows] = []
 
     def feed(self, start_ns: int, seconds: float) -> None:
@@ -44,6 +44,18 @@ def test_each_frame_holds_the_windows_that_began_in_one_second_and_none_is_missi
     assert np.abs(whole.start_unix_ns[1:] - ends).max() <= 2
     assert sum(len(frame) for frame in frames) >= 48
     assert [len(frame) for frame in frames[1:-1]].count(5) >= 7
+
+
+def test_the_seconds_of_a_box_begin_at_its_own_moment_and_none_is_missing_either() -> None:
+    fed = Fed(phase_ns=400_000_000)
+    fed.feed(T0, 10)
+    frames = fed.frames + fed.framer.flush()
+    for frame in frames:
+        assert len(set(((frame.start_unix_ns - 400_000_000) // NS).tolist())) == 1
+    assert any(len(set((frame.start_unix_ns // NS).tolist())) == 2 for frame in frames)
+    whole = Windows.concatenate(frames)
+    ends = whole.start_unix_ns[:-1] + whole.duration_ns[:-1]
+    assert np.abs(whole.start_unix_ns[1:] - ends).max() <= 2
 
 
 @pytest.mark.parametrize(("cycles", "per_second"), [(1, 60), (3, 20), (12, 5), (60, 1)])
