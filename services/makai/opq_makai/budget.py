@@ -1,5 +1,7 @@
 """Raw data is a budget: what is asked of boxes in a day is a small share of what they sample.
 
+It is counted in time, so that it holds at any sample rate; one per cent of a day at 12 kHz is 20 MB before compression.
+
 The less valuable a request, the earlier it is refused: a fifth of the budget is there for anything, all of it only for
 the best. So a storm that asks for everything at once gets the onsets, and the next one still gets its own.
 """
@@ -14,8 +16,6 @@ from opq.clock import DAY_NS, HOUR_NS
 from opq.ids import BoxId
 from opq.model.events import Role, Trigger
 
-RAW_BYTES_PER_S = 24_000
-"""What a box samples: 12 kHz of int16. Boxes that sample otherwise are asked for the same spans of time."""
 _HOURS = 24
 _FOR_ANYTHING = 0.2
 

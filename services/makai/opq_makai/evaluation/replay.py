@@ -13,7 +13,6 @@ from opq.model.events import Acquisition, AcquisitionState, Event, EventBox, Tri
 from opq.model.features import FEATURE_INDEX, FEATURES, FrameBatch, Windows
 from opq.sim.grid import Block, World
 from opq_makai.boxes import BoxTable
-from opq_makai.budget import RAW_BYTES_PER_S
 from opq_makai.detectors.detector import Hits
 from opq_makai.open_event import Changes, EventRules
 from opq_makai.watch import Watch
@@ -47,11 +46,6 @@ class Outcome:
         """Waveform asked for, all boxes [ns]."""
         asked = (self.acquisitions[acquisition_id] for acquisition_id in self.asked_ns)
         return sum(item.end_unix_ns - item.start_unix_ns for item in asked)
-
-    @property
-    def requested_bytes(self) -> float:
-        """The same in bytes of int16 at 12 kHz."""
-        return self.requested_ns / NS * RAW_BYTES_PER_S
 
 
 class _SelfTriggering:
