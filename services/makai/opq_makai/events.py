@@ -50,6 +50,7 @@ class GridEvents:
         self.asking = Asking(rules)
         self.neighbours = Neighbours()
         self.coincidences = Coincidences(rules.soft_boxes)
+        self._feeders: dict[str, list[BoxId]] = {}
         self.streaming: set[BoxId] = set()
         self._open: dict[EventId, OpenEvent] = {}
         self._held: deque[tuple[Hits, Times]] = deque()
@@ -58,7 +59,7 @@ class GridEvents:
         """Say which boxes hang on the grid."""
         known = list(boxes)
         self.table.update(known)
-        self._feeders: dict[str, list[BoxId]] = {}
+        self._feeders = {}
         for box in known:
             if box.feeder:
                 self._feeders.setdefault(box.feeder, []).append(box.box_id)

@@ -34,7 +34,7 @@ from opq_makai.watchers import Watchers
 
 _TICK_S = 0.02
 _HOUSEKEEPING_S = 2.0
-_CHECKPOINT_S = 10.0
+_CHECKPOINT_S = 30.0
 _OVERLAP_NS = 30 * NS
 """Reading on in the store begins this long before what is known to be missed; windows seen twice do no harm."""
 _MAX_CATCH_UP_NS = RESTORE_NS

@@ -127,7 +127,7 @@ class Watch:
         if len(boxes) == len(self._boxes) and all(self._boxes.get(box.box_id) == box for box in boxes):
             return
         self._boxes = {box.box_id: box for box in boxes}
-        by_grid: dict[GridId, list[Box]] = {}
+        by_grid: dict[GridId, list[Box]] = {grid_id: [] for grid_id in self._grids}
         for box in boxes:
             by_grid.setdefault(box.grid_id, []).append(box)
         for grid_id, mine in by_grid.items():
