@@ -84,7 +84,8 @@ class GridEvents:
             for part in found.boxes.values()
             if part.role in (Role.HARD, Role.SOFT) and any(stepped(why, slight) for why in part.reasons)
         }
-        found.solo = _DOUBT in event.opened_by
+        by_hand = any(part.role is Role.MANUAL for part in found.boxes.values())
+        found.solo = by_hand or _DOUBT in event.opened_by
         found.area = len(hard) >= self._area_boxes() or not hard
         found.since_unix_ns = event.start_unix_ns
         self._open[event.event_id] = found

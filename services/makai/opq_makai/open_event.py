@@ -76,7 +76,7 @@ class OpenEvent:
     """Boxes whose voltage left its limits or stepped noticeably."""
     area: bool = False
     solo: bool = False
-    """Of one box whose clock cannot be believed; nobody joins, and it joins nothing."""
+    """Of one box whose clock cannot be believed, or by hand: nobody joins."""
     released: bool = False
     """It was closed while a few boxes went on; what they do from here on is another event."""
     next: "OpenEvent | None" = None
