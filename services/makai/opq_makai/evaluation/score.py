@@ -155,9 +155,9 @@ def _judge(
         for box_id, part in outcome.parts.get(event.event_id, {}).items():
             if part.start_unix_ns <= end and part.end_unix_ns >= start and roles.get(box_id) is not Role.HARD:
                 roles[box_id] = part.role
-    affected = [ids[row] for row in happening.affected_boxes() if there[row]]
+    affected = [ids[row] for row in happening.affected_boxes() if row in there]
     borderline = happening.borderline_boxes()
-    hard = [ids[row] for row in happening.hard_boxes() if there[row] and not borderline[row]]
+    hard = [ids[row] for row in happening.hard_boxes() if row in there and not borderline[row]]
     what = f"{happening.kind.value} at {happening.origin}, {(happening.start_unix_ns - world.start_unix_ns) / NS:.2f} s"
     if happening.grid_wide and affected:
         found = 2 * sum(box_id in roles for box_id in affected) >= len(affected)
@@ -173,7 +173,7 @@ def _judge(
     for box_id in hard:
         result.hard_boxes.add(roles.get(box_id) is Role.HARD)
     for row in happening.sub_threshold_boxes():
-        if there[row] and not borderline[row]:
+        if row in there and not borderline[row]:
             result.sub_threshold.add(ids[row] in roles)
             moment = happening.start_unix_ns
             result.sub_threshold_asked.add(
@@ -192,14 +192,16 @@ def _time(outcome: Outcome, near: list[Event], happening: Happening, result: Sco
         result.stored_latencies_s.append((min(answered) - happening.end_unix_ns) / NS)
 
 
-def _there(world: World, happening: Happening) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which boxes streamed, with a clock that can be believed, while it happened."""
+def _there(world: World, happening: Happening) -> set[int]:
+    """Which of the boxes it affected streamed, with a clock that can be believed, while it happened."""
     first = max((happening.start_unix_ns - world.start_unix_ns) // NS - 1, 0)
     last = (happening.end_unix_ns - world.start_unix_ns) // NS + 2
-    present = world.present(int(first), int(min(last - first, 120))).all(axis=1)
-    good = [abs(world.clock_error_ns(row, happening.start_unix_ns)) < NS // 2 for row in range(len(world.boxes))]
-    there: np.ndarray[tuple[int], np.dtype[np.bool_]] = present & np.array(good)
-    return there
+    present: list[bool] = world.present(int(first), int(min(last - first, 120))).all(axis=1).tolist()
+    return {
+        row
+        for row in happening.affected_boxes()
+        if present[row] and abs(world.clock_error_ns(row, happening.start_unix_ns)) < NS // 2
+    }
 
 
 def _count_false(
