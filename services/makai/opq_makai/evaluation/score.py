@@ -196,7 +196,7 @@ def _there(world: World, happening: Happening) -> set[int]:
     """Which of the boxes it affected streamed, with a clock that can be believed, while it happened."""
     first = max((happening.start_unix_ns - world.start_unix_ns) // NS - 1, 0)
     last = (happening.end_unix_ns - world.start_unix_ns) // NS + 2
-    present: list[bool] = world.present(int(first), int(min(last - first, 120))).all(axis=1).tolist()
+    present = np.atleast_1d(world.present(int(first), int(min(last - first, 120))).all(axis=1))
     return {
         row
         for row in happening.affected_boxes()
