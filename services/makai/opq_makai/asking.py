@@ -54,13 +54,24 @@ class Asking:
 
     def all(self, found: OpenEvent, until_unix_ns: int = FOR_EVER) -> None:
         """Ask every box for what it was not yet asked for of its part, up to a moment."""
-        witnesses = self._witnesses(found)
+        witnesses, spared = self._witnesses(found), self._spared(found)
         for box_id in found.boxes:
-            self._ask(found, box_id, box_id in witnesses, until_unix_ns)
+            if box_id not in spared:
+                self._ask(found, box_id, box_id in witnesses, until_unix_ns)
 
     def late(self, found: OpenEvent, box_id: BoxId) -> None:
         """Ask a box that joined an event that is over."""
-        self._ask(found, box_id, box_id in self._witnesses(found), FOR_EVER)
+        if box_id not in self._spared(found):
+            self._ask(found, box_id, box_id in self._witnesses(found), FOR_EVER)
+
+    def _spared(self, found: OpenEvent) -> set[BoxId]:
+        """Return the boxes that are not asked: of many within their limits those that were least unusual."""
+        within = [box_id for box_id, part in found.boxes.items() if part.role in (Role.SOFT, Role.NEIGHBOUR)]
+        if len(within) <= self.rules.max_bystanders:
+            return set()
+        # Those already asked come first, so that nobody is asked in the place of another.
+        within.sort(key=lambda box_id: (box_id not in found.by_box, -found.unusual.get(box_id, 0.0), box_id))
+        return set(within[self.rules.max_bystanders :])
 
     def _witnesses(self, found: OpenEvent) -> set[BoxId]:
         """Return the boxes that are asked for all of what lasts: once chosen they stay, then the worst."""

@@ -277,6 +277,7 @@ class GridEvents:
             if known is None or known.role is not Role.HARD:
                 if stepped(trigger.reason(), self._rules.slight):
                     found.stepped.add(trigger.box_id)
+                found.unusual[trigger.box_id] = max(found.unusual.get(trigger.box_id, 0.0), score)
                 self._join(found, _part(found, trigger, Role.SOFT))
 
     def _extend(self, hits: Hits) -> None:

@@ -38,6 +38,9 @@ class EventRules:
     max_neighbours: int = 4
     bystander_ns: int = NS
     """Of boxes without a hard trigger, waveform is asked for over this much of the event at most."""
+    max_bystanders: int = 250
+    """Of the boxes of an event that stayed within their limits, so many are asked at most, the most unusual first; all
+    are on record."""
     lasting_ns: int = 2 * NS
     """Of what lasts longer, the rest is asked of some witnesses only: it is steady, and the features tell its course."""
     witnesses: int = 4
@@ -72,6 +75,8 @@ class OpenEvent:
     """Moments at which something began, by the boxes' clocks [ns since the epoch]."""
     severity: dict[BoxId, float] = field(default_factory=dict)
     """How far each box was beyond its limit or habit, in units of that."""
+    unusual: dict[BoxId, float] = field(default_factory=dict)
+    """How far boxes within their limits were off their habit, in spreads."""
     stepped: set[BoxId] = field(default_factory=set)
     """Boxes whose voltage left its limits or stepped noticeably."""
     area: bool = False

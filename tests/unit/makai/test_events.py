@@ -350,3 +350,17 @@ def test_complete_events_are_forgotten_after_an_hour_so_that_memory_stays_bounde
     assert site.grid.asking.pending() == []
     site.feed(hard("b1", 10), at_s=3800)
     assert len(site.events) == 2, "what is forgotten cannot be joined"
+
+
+def test_of_very_many_boxes_within_their_limits_the_most_unusual_are_asked_and_all_are_on_record() -> None:
+    site = Site(count=40, rules=replace(RULES, max_bystanders=10))
+    site.grid.feed_hard([hard(f"b{number}", 10) for number in (1, 2, 3)], T0 + 11 * NS)
+    for number in range(4, 41):
+        site.grid.feed_soft(site.hits(soft(f"b{number}", 10), score=4.0 + number), np.zeros(1, np.int64), T0 + 11 * NS)
+    site.now = T0 + 11 * NS
+    site.pass_time(15)
+    assert len(site.event.box_ids) == 40
+    asked = {request.box_id for request in site.requests}
+    assert asked == {"b1", "b2", "b3", *(f"b{number}" for number in range(31, 41))}
+    site.answer_all()
+    assert site.event.state is EventState.COMPLETE
