@@ -14,7 +14,7 @@ from rich.progress import Progress
 from opq.analysis.heap import keep_freed_memory
 from opq_makai.evaluation.report import Run, run, summary, table
 
-_DAYS = {"city": (1, 2, 3), "neighbourhood": (1, 2, 3), "campus": (1, 2, 3, 4, 5)}
+_DAYS = {"city": (1, 2), "neighbourhood": (1, 2, 3), "campus": (1, 2, 3, 4, 5)}
 """Presets and seeds, the longest first."""
 _INTRO = Path(__file__).with_name("makai_intro.md")
 
