@@ -14,7 +14,7 @@ from opq.model.boxes import Box
 from opq.model.events import TriggerKind
 from opq.model.features import FrameBatch
 from opq_makai.boxes import BoxTable
-from opq_makai.clocks import Clocks
+from opq_makai.clocks import TOLERANCE_NS, Clocks
 from opq_makai.detectors.detector import Detector, Hits, WindowBatch
 from opq_makai.events import GridEvents
 from opq_makai.open_event import EventRules
@@ -199,7 +199,8 @@ class Watch:
         batch = WindowBatch(table, np.repeat(slots, part.counts()), part.windows)
         for detector in grid.detectors:
             for hits in detector.detect(batch):
-                doubted = grid.clocks.doubted(hits.slot)
+                # Also what is read back from the store: one stamp far ahead would make all others look too late.
+                doubted = grid.clocks.doubted(hits.slot) | (hits.end_unix_ns > now + TOLERANCE_NS)
                 self.on_hits(grid.grid_id, table, hits)
                 if hits.kind is TriggerKind.HARD:
                     outcasts = frozenset(table.ids[slot] for slot in hits.slot[doubted].tolist())

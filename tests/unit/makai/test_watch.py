@@ -128,3 +128,16 @@ def test_what_is_asked_of_a_box_nobody_knows_is_an_error_that_names_it() -> None
         site.watch.trigger([BoxId("stranger")], T0, T0 + NS, "test", T0)
     assert not site.watch.cancel("no-event", "test", T0)
     assert np.isclose(site.watch.box_state(A.box_id, T0)["limits"]["u_low_v"], 114.0)
+
+
+def test_stamps_from_the_future_read_back_from_the_store_do_not_blind_the_watch_to_what_is_now() -> None:
+    boxes = tuple(replace(A, box_id=BoxId(f"b{number}")) for number in range(12))
+    site = Site(*boxes, seconds=90)
+    ahead = good_frame("b0", 91, T0 + 7200 * NS, u_rms_half_min_v=116.0)
+    site.watch.feed(FrameBatch.of([ahead]), T0 + 91 * NS, live=False)
+    site.pass_second()
+    assert site.events == {}
+    site.pass_second(**{box.box_id: 116.0 for box in boxes[1:]})
+    (event,) = site.events.values()
+    assert event.opened_by.startswith("11 boxes at once")
+    assert len(event.box_ids) == 11
