@@ -1,6 +1,7 @@
 """The agent: one source, one spool, one ring buffer, one link to ingest."""
 
 import asyncio
+import itertools
 import random
 import secrets
 import shutil
@@ -18,6 +19,7 @@ from opq.model.features import FeatureFrame, TimeSource, Windows
 from opq.rpc.channels import open_channel
 from opq.rpc.frames import TIME_SOURCE_NUMBERS, encode_frame
 from opq.v1 import box_pb2, waveform_pb2
+from opq_box_agent.durable import write_out
 from opq_box_agent.framing import Framer
 from opq_box_agent.link import Link
 from opq_box_agent.ring import Ring
@@ -31,6 +33,10 @@ _DRAIN_S = 30.0
 _LINGER_S = 15.0
 """After the last acknowledgement a request for the last moments may still come."""
 _GASP_S = 0.3
+_WRITE_OUT_S = 5.0
+"""What was not acknowledged and is younger than this can be lost when the power goes; each writing out wears the card."""
+_RING_WRITE_OUTS = 12
+"""Raw samples are written out every so many times: a minute."""
 MAX_WINDOW_CYCLES = 3600
 
 
@@ -66,14 +72,14 @@ class Agent:
         self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)
         self._window_cycles = 0
         self._time = (TimeSource.FREE, 0)
+        self._disk_problem = ""
 
     async def run(self) -> None:
         """Measure until the source ends, then hand over what is left (up to half a minute) and say goodbye.
 
         When the power of the box goes there is only time for a last gasp.
         """
-        link = asyncio.create_task(self._connect())
-        health = asyncio.create_task(self._report_health())
+        tasks = [asyncio.create_task(job) for job in (self._connect(), self._report_health(), self._keep_written())]
         try:
             async for block in self._source.blocks():
                 self._measure(block)
@@ -84,9 +90,10 @@ class Agent:
             self._last_gasp()
             await asyncio.sleep(_GASP_S)
         finally:
-            for task in (link, health):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(link, health, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._write_out([*self.spool.take_unsynced(), self.ring.path])
             self.ring.close()
 
     def _last_gasp(self) -> None:
@@ -108,7 +115,25 @@ class Agent:
             self.spool.append(sequence, encode_frame(frame, source))
             self.session.frame_spooled(sequence)
         if frames:
+            self._tell_of_disk()
             self._link.wake()
+
+    def _tell_of_disk(self) -> None:
+        """Say once when the disk takes no more, and once when it does again."""
+        problem = self.spool.problem or self.ring.problem
+        if problem == self._disk_problem:
+            return
+        self._disk_problem = problem
+        if problem:
+            self._log.error(
+                "the disk takes no more; it goes on measuring and sending",
+                reason=problem,
+                spool=self.spool.problem,
+                ring=self.ring.problem,
+                dropped_frames=self.spool.dropped,
+            )
+        else:
+            self._log.info("the disk takes data again", dropped_frames=self.spool.dropped)
 
     # --- what the link asks of the box
 
@@ -161,8 +186,12 @@ class Agent:
         }
 
     async def _report_health(self) -> None:
+        told_dropped = 0
         while True:
             await asyncio.sleep(_HEALTH_PERIOD_S * self._random.uniform(0.8, 1.2))
+            if self.spool.dropped != told_dropped:
+                told_dropped = self.spool.dropped
+                self._log.warning("no room for all that waits; the oldest frames are lost", dropped_frames=told_dropped)
             health = box_pb2.Health(
                 spooled_frames=len(self.spool),
                 dropped_frames=self.spool.dropped,
@@ -171,6 +200,19 @@ class Agent:
             )
             self.session.say(box_pb2.BoxUp(health=health))
             self._link.wake()
+
+    async def _keep_written(self) -> None:
+        """Let what was measured reach the disk from time to time, and say when it takes no more."""
+        for round_ in itertools.count(1):
+            await asyncio.sleep(_WRITE_OUT_S)
+            ring = [self.ring.path] if round_ % _RING_WRITE_OUTS == 0 else []
+            await self._write_out([*self.spool.take_unsynced(), *ring])
+
+    async def _write_out(self, paths: list[Path]) -> None:
+        try:
+            await asyncio.to_thread(write_out, paths)
+        except OSError as error:
+            self._log.error("the disk does not write out", reason=str(error))
 
     async def _drain(self) -> None:
         """Wait until everything is acknowledged, and a little for requests about the last moments."""

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from opq.clock import NS
 from opq.model.waveforms import CountArray
 from opq_box_agent.ring import Ring, RingAnswer
 from opq_box_agent.sources.source import Source
@@ -39,6 +40,7 @@ class RingSamples:
     def __init__(self, source: Source, ring: Ring) -> None:
         self.sample_rate_hz, self.volts_per_count = source.sample_rate_hz, source.volts_per_count
         self._ring = ring
+        self._measured_unix_ns = ring.newest_unix_ns
         self._ended = False
         self._grown = asyncio.Event()
 
@@ -55,6 +57,8 @@ class RingSamples:
     def append(self, start_unix_ns: int, counts: CountArray) -> None:
         """Keep samples."""
         self._ring.append(start_unix_ns, counts)
+        # Not what the ring has: a disk that takes nothing must not let requests wait.
+        self._measured_unix_ns = start_unix_ns + round(len(counts) * NS / self.sample_rate_hz)
         self._wake_all()
 
     def end(self) -> None:
@@ -68,7 +72,7 @@ class RingSamples:
 
     async def measured(self, unix_ns: int) -> None:
         """See `Samples`."""
-        while not self._ended and self._ring.newest_unix_ns < unix_ns:
+        while not self._ended and self._measured_unix_ns < unix_ns:
             await self._grown.wait()
 
     def _wake_all(self) -> None:
