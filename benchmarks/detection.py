@@ -48,7 +48,7 @@ def encoded(world: World, seconds: int, boxes_per_batch: int) -> list[tuple[int,
         at = world.start_unix_ns + (second + 1) * NS + NS // 5
         for low in range(0, len(frames), boxes_per_batch):
             batch = FrameBatchTwin(frames=frames[low : low + boxes_per_batch])
-            messages.append((at, FeedUpTwin(frames=batch).SerializeToString()))
+            messages.append((at, FeedUpTwin(frames=batch.SerializeToString()).SerializeToString()))
     return messages
 
 
@@ -66,7 +66,7 @@ def one_cycle(world: World, seconds: int) -> list[tuple[int, bytes]]:
             windows = Windows(at + starts, np.full(60, NS // 60), windows.flags, windows.values)
             encoded_frame = encode_frame(FeatureFrame(box.box_id, second + 1, windows, 25_000_000), TimeSource.NTP)
             frames.append(BoxFrameTwin(box_id=box.box_id, frame=encoded_frame))
-        batch = FeedUpTwin(frames=FrameBatchTwin(frames=frames)).SerializeToString()
+        batch = FeedUpTwin(frames=FrameBatchTwin(frames=frames).SerializeToString()).SerializeToString()
         messages.append((at + NS + NS // 5, batch))
     return messages
 
@@ -77,10 +77,7 @@ def detect(world: World, messages: list[tuple[int, bytes]]) -> float:
     watch.set_boxes(world.boxes)
     began = time.process_time()
     for now, data in messages:
-        up = FeedUpTwin.FromString(data)
-        frames, _ = decode_frames(
-            [item.box_id for item in up.frames.frames], [item.frame for item in up.frames.frames], watch.metrics
-        )
+        frames, _ = decode_frames(FeedUpTwin.FromString(data).frames, watch.metrics)
         if frames is not None:
             watch.feed(frames, now)
     return time.process_time() - began

@@ -80,7 +80,7 @@ class Feed:
 
     async def frames(self, *frames: FeatureFrame) -> None:
         parts = [BoxFrameTwin(box_id=item.box_id, frame=encode_frame(item, TimeSource.NTP)) for item in frames]
-        await self.call.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts)).SerializeToString())
+        await self.call.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts).SerializeToString()).SerializeToString())
 
     async def presence(self, box: str, connected: bool) -> None:
         await self.say(presence=makai_pb2.BoxPresence(box_id=box, connected=connected))
@@ -267,7 +267,7 @@ async def test_a_bad_frame_is_skipped_and_the_others_of_its_batch_count(site: Si
         await feed.hello("b-1")
         good = BoxFrameTwin(box_id="b-1", frame=encode_frame(sag("b-1", site.now - NS), TimeSource.NTP))
         parts = [BoxFrameTwin(box_id="b-2", frame=b"\xff\xff"), good]
-        await feed.call.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts)).SerializeToString())
+        await feed.call.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts).SerializeToString()).SerializeToString())
         await soon(lambda: site.events(), "the good frame is seen")
 
 

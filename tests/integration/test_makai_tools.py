@@ -174,7 +174,7 @@ async def test_a_watcher_sees_triggers_as_they_are_found(tools: Tools) -> None:
         await asyncio.sleep(0.3)
         frame = good_frame("b-1", 1, tools.now - NS, u_rms_half_min_v=80.0)
         parts = [BoxFrameTwin(box_id="b-1", frame=encode_frame(frame, TimeSource.NTP))]
-        await feed.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts)).SerializeToString())
+        await feed.write(FeedUpTwin(frames=FrameBatchTwin(frames=parts).SerializeToString()).SerializeToString())
         await soon(lambda: seen, "the trigger is seen")
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

@@ -78,7 +78,7 @@ class MakaiFeed:
                 self._stream.close()
             return
         batch = FrameBatchTwin(frames=[BoxFrameTwin(box_id=box_id, frame=data) for box_id, data, _ in frames])
-        self._stream.send(FeedUpTwin(frames=batch).SerializeToString())
+        self._stream.send(FeedUpTwin(frames=batch.SerializeToString()).SerializeToString())
         now = self._clock.monotonic_ns()
         self._recent.append((now, oldest))
         # A batch that still waits here is remembered however old it is.

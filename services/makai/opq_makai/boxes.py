@@ -1,15 +1,20 @@
 """The boxes of one grid as columns: what detectors compare all their windows with at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from opq.compiled import compiled
 from opq.ids import BoxId
 from opq.model.boxes import Box
+from opq.model.features import NameArray, names_of
 
 Column = npt.NDArray[np.float64]
+Words = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.intp]
 
 
 class BoxTable:
@@ -36,6 +41,7 @@ class BoxTable:
         self.ids: list[BoxId] = []
         self._all_slots: dict[BoxId, int] = {}
         self._slots: dict[BoxId, int] = {}
+        self._index = _Index({})
         self._boxes: list[Box] = []
         self._fill()
 
@@ -46,10 +52,9 @@ class BoxTable:
         """Return the slot of a box; None if it is not of this grid."""
         return self._slots.get(box_id)
 
-    def slots(self, box_ids: Iterable[BoxId]) -> npt.NDArray[np.intp]:
+    def slots(self, box_ids: NameArray) -> npt.NDArray[np.intp]:
         """Return the slot of each box, (n,); -1 where it is not of this grid."""
-        slots = self._slots
-        return np.array([slots.get(box_id, -1) for box_id in box_ids], np.intp)
+        return self._index.find(box_ids)
 
     def box(self, slot: int) -> Box:
         """Return the box of a slot as last updated."""
@@ -71,6 +76,7 @@ class BoxTable:
             else:
                 self._boxes[slot] = box
             changed = True
+        self._index = _Index(self._slots)
         if changed:
             self._fill()
 
@@ -85,3 +91,67 @@ class BoxTable:
         self.u_low_v, self.u_high_v = u_din * u_low, u_din * u_high
         self.f_low_hz, self.f_high_hz = f_nominal - f_deviation, f_nominal + f_deviation
         self.transient_v = u_din * transient
+
+
+class _Index:
+    """Slots by name, for many names at once."""
+
+    def __init__(self, slots: Mapping[BoxId, int]) -> None:
+        self._names = _words(names_of(list(slots)))
+        self._slots = np.array(list(slots.values()), np.intp)
+        self._places = _place(self._names, np.full(2 << len(slots).bit_length(), -1))
+        self.find(names_of([]))
+
+    def find(self, names: NameArray) -> npt.NDArray[np.intp]:
+        return _find(self._names, self._slots, self._places, _words(names))
+
+
+def _words(names: NameArray) -> Words:
+    """Names as the numbers their bytes are, (n, 8)."""
+    return np.ascontiguousarray(names).view(np.uint64).reshape(len(names), 8)
+
+
+# --- compiled
+
+
+@compiled
+def _hash(name: Words) -> Any:
+    mixed = np.uint64(0)
+    for word in name:
+        mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed
+
+
+@compiled
+def _place(names: Words, places: Places) -> Places:
+    """Fill an open hash table, larger than the number of names and a power of two, with their positions."""
+    last = np.uint64(len(places) - 1)
+    for position in range(len(names)):
+        at = _hash(names[position]) & last
+        while places[at] >= 0:
+            at = (at + np.uint64(1)) & last
+        places[at] = position
+    return places
+
+
+@compiled
+def _find(names: Words, slots: Places, places: Places, wanted: Words) -> Places:
+    """Return the slot of each name wanted, (n,); -1 where it is none of the names."""
+    found = np.full(len(wanted), -1)
+    last = np.uint64(len(places) - 1)
+    for row in range(len(wanted)):
+        at = _hash(wanted[row]) & last
+        while places[at] >= 0 and not _same(names[places[at]], wanted[row]):
+            at = (at + np.uint64(1)) & last
+        if places[at] >= 0:
+            found[row] = slots[places[at]]
+    return found
+
+
+@compiled
+def _same(one: Words, other: Words) -> bool:
+    differing = np.uint64(0)
+    for word in range(8):
+        differing |= one[word] ^ other[word]
+    return not differing

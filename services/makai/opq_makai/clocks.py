@@ -57,7 +57,10 @@ class Clocks:
         `now` is when they arrived, by the site's clock.
         """
         newest = sequence > self._sequence[slot]
-        slot, sequence, start, end, uncertainty = (each[newest] for each in (slot, sequence, start, end, uncertainty))
+        if not newest.all():
+            slot, sequence, start, end, uncertainty = (
+                each[newest] for each in (slot, sequence, start, end, uncertainty)
+            )
         if not len(slot):
             return
         age = now - end

@@ -34,7 +34,7 @@ class Feeds:
     refresh : callable
         Reads the boxes anew.
     frames : callable
-        Takes a batch of frames as it came.
+        Takes a batch of frames as it came, an encoded `opq.v1.FrameBatch`.
     catch_up : callable
         Reads on in the store from a time [ns since the epoch]; 0 is now.
     """
@@ -44,7 +44,7 @@ class Feeds:
         watch: Watch,
         clock: Clock,
         refresh: Callable[[], Awaitable[None]],
-        frames: Callable[[Any], Awaitable[None]],
+        frames: Callable[[bytes], Awaitable[None]],
         catch_up: Callable[[int], Awaitable[None]],
     ) -> None:
         self._watch, self._clock = watch, clock
@@ -117,7 +117,7 @@ class Feeds:
             if feed not in self._feeds and kind != "hello":
                 raise InvalidInput(f"first message: got {kind}, expected hello")
             if kind == "frames":
-                await self._frames(up.frames.frames)
+                await self._frames(up.frames)
             elif kind == "hello":
                 await self._hello(makai_pb2.FeedHello.FromString(up.hello), feed)
             elif kind == "presence":

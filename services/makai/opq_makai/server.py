@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import grpc
 import grpc.aio
@@ -15,7 +14,7 @@ from opq.clock import NS, Clock
 from opq.errors import Unavailable
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box
-from opq.model.features import FrameBatch
+from opq.model.features import FrameBatch, names_of
 from opq.model.measurements import as_windows
 from opq.rpc.frame_batches import decode_frames
 from opq.rpc.service import until_stopped
@@ -83,6 +82,7 @@ class Makai:
 
     async def restore(self) -> None:
         """Take up boxes, detectors' memory and open events from the store, and read what came since."""
+        decode_frames(b"")  # Compiles now, not when the first frames come.
         saved = await call_in(self._executor, self._records.saved)
         self._set_boxes(saved.boxes)
         await self._look_at_settings()
@@ -141,18 +141,16 @@ class Makai:
         if not rows:
             return None
         return FrameBatch(
-            [row.box_id for row in rows],
+            names_of([row.box_id for row in rows]),
             np.array([row.sequence for row in rows], np.int64),
             np.zeros(len(rows), np.int64),
             np.arange(len(rows) + 1, dtype=np.intp),
             as_windows(rows),
         )
 
-    async def _frames(self, frames: Any) -> None:
+    async def _frames(self, batch: bytes) -> None:
         """Detect on one batch. Frames come from ingest, which has checked them; one that is bad all the same is skipped."""
-        good, bad = decode_frames(
-            [item.box_id for item in frames], [item.frame for item in frames], self._watch.metrics
-        )
+        good, bad = decode_frames(batch, self._watch.metrics)
         for box_id, error in bad:
             self._log.warning("frame skipped", box_id=box_id, reason=str(error))
         if good is not None:

@@ -89,6 +89,8 @@ class _Grid:
         self.grid_id, self.events, self.detectors = grid_id, events, detectors
         self.clocks = Clocks()
         self.heard_ns = np.zeros(0, np.int64)
+        self.streaming = np.zeros(0, np.bool_)
+        """Whether each box streamed at `streamed_ns`."""
         self.streamed_ns = 0
         self.order = np.zeros(0, np.intp)
         """Position of each box in the batch at hand: two frames of one box show in it."""
@@ -193,9 +195,10 @@ class Watch:
             grid.clocks.arrived(slots, part.sequences, part.starts(), part.ends(), part.uncertainty_ns, now)
             grid.heard_ns[slots] = now
         if abs(now - grid.streamed_ns) > STREAMING_NS // 10 or not len(events.streaming):
-            heard = np.flatnonzero(now - grid.heard_ns <= STREAMING_NS).tolist()
-            events.set_streaming({table.ids[slot] for slot in heard})
-            grid.streamed_ns = now
+            heard = now - grid.heard_ns <= STREAMING_NS
+            if not np.array_equal(heard, grid.streaming):
+                events.set_streaming({table.ids[slot] for slot in np.flatnonzero(heard).tolist()})
+            grid.streaming, grid.streamed_ns = heard, now
         batch = WindowBatch(table, np.repeat(slots, part.counts()), part.windows)
         for detector in grid.detectors:
             for hits in detector.detect(batch):

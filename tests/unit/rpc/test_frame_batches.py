@@ -9,7 +9,7 @@ from opq.ids import BoxId
 from opq.model.features import FeatureFrame, FrameBatch, TimeSource
 from opq.rpc.frame_batches import decode_frames
 from opq.rpc.frames import decode_frame, encode_frame
-from opq.rpc.twins import FrameTwin
+from opq.rpc.twins import BoxFrameTwin, FrameBatchTwin, FrameTwin
 from opq.testing.frames import good_frame
 
 T0 = 1_760_000_000 * NS
@@ -28,16 +28,20 @@ def made(count: int, seed: int = 1) -> list[tuple[str, bytes]]:
     return items
 
 
-def decode(items: list[tuple[str, bytes]]) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
-    return decode_frames([box_id for box_id, _ in items], [data for _, data in items])
+def encoded(items: list[tuple[str, bytes]]) -> bytes:
+    batch = FrameBatchTwin(frames=[BoxFrameTwin(box_id=box_id, frame=data) for box_id, data in items])
+    return batch.SerializeToString()
+
+
+def decode(items: list[tuple[str, bytes]]) -> tuple[FrameBatch | None, list[tuple[str, InvalidInput]]]:
+    return decode_frames(encoded(items))
 
 
 def same(batch: FrameBatch | None, frames: list[FeatureFrame]) -> None:
     assert batch is not None
     batch = batch.take(np.argsort(batch.box_ids))
     expected = FrameBatch.of(sorted(frames, key=lambda frame: frame.box_id))
-    assert batch.box_ids == expected.box_ids
-    for name in ("sequences", "uncertainty_ns", "bounds"):
+    for name in ("box_ids", "sequences", "uncertainty_ns", "bounds"):
         np.testing.assert_array_equal(getattr(batch, name), getattr(expected, name))
     for name in ("start_unix_ns", "duration_ns", "flags", "values"):
         np.testing.assert_array_equal(getattr(batch.windows, name), getattr(expected.windows, name))
@@ -119,3 +123,31 @@ def test_random_bytes_never_do_more_than_be_refused() -> None:
         good = [(box_id, data) for box_id, data in items if box_id not in {each for each, _ in bad}]
         if batch:
             same(batch, [decode_frame(BoxId(box_id), data) for box_id, data in good])
+
+
+def test_a_batch_of_unusual_form_is_read_as_protobuf_reads_it_or_refused() -> None:
+    items = made(5)
+    reversed_parts = b"".join(
+        b"\x0a" + _varint(len(part)) + part
+        for part in (
+            b"\x12" + _varint(len(data)) + data + b"\x0a" + _varint(len(box_id)) + box_id.encode()
+            for box_id, data in items
+        )
+    )
+    batch, bad = decode_frames(reversed_parts)
+    assert bad == []
+    same(batch, [decode_frame(BoxId(box_id), data) for box_id, data in items])
+    with pytest.raises(InvalidInput, match=r"frames: 3 bytes that are no opq\.v1\.FrameBatch"):
+        decode_frames(b"\x0a\xff\x01")
+
+
+@pytest.mark.parametrize("name", ["", "B-1", "b 1", "b-1\0", "b" * 64])
+def test_a_frame_of_a_box_that_cannot_be_is_refused(name: str) -> None:
+    items = made(3)
+    batch, bad = decode([*items, (name, items[0][1])])
+    assert [(box_id, str(error)[:7]) for box_id, error in bad] == [(name, "box_id:")]
+    same(batch, [decode_frame(BoxId(box_id), data) for box_id, data in items])
+
+
+def _varint(value: int) -> bytes:
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + _varint(value >> 7)

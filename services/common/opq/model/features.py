@@ -17,6 +17,7 @@ from opq.ids import BoxId
 FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.int64]
 FlagArray = npt.NDArray[np.uint32]
+NameArray = npt.NDArray[np.bytes_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,8 @@ class FrameBatch:
 
     Attributes
     ----------
-    box_ids : list of BoxId
-        Box of each of the n frames.
+    box_ids : (n,) S64
+        Box of each of the n frames, ASCII.
     sequences, uncertainty_ns : (n,) int64
         Sequence number and claimed clock uncertainty [ns] of each frame.
     bounds : (n + 1,) intp
@@ -170,7 +171,7 @@ class FrameBatch:
         The windows of all frames.
     """
 
-    box_ids: list[BoxId]
+    box_ids: NameArray
     sequences: TimeArray
     uncertainty_ns: TimeArray
     bounds: npt.NDArray[np.intp]
@@ -181,7 +182,7 @@ class FrameBatch:
         """Put frames together."""
         lengths = [len(frame.windows) for frame in frames]
         return FrameBatch(
-            [frame.box_id for frame in frames],
+            names_of([frame.box_id for frame in frames]),
             np.array([frame.sequence for frame in frames], np.int64),
             np.array([frame.clock_uncertainty_ns for frame in frames], np.int64),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
@@ -193,7 +194,7 @@ class FrameBatch:
         """Put batches together, one after the other."""
         counts = np.concatenate([part.counts() for part in parts])
         return FrameBatch(
-            [box_id for part in parts for box_id in part.box_ids],
+            np.concatenate([part.box_ids for part in parts]),
             np.concatenate([part.sequences for part in parts]),
             np.concatenate([part.uncertainty_ns for part in parts]),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.intp),
@@ -223,7 +224,7 @@ class FrameBatch:
         inside = np.arange(bounds[-1]) - np.repeat(bounds[:-1], counts) + np.repeat(self.bounds[:-1][rows], counts)
         windows = self.windows
         return FrameBatch(
-            [self.box_ids[row] for row in rows.tolist()],
+            self.box_ids[rows],
             self.sequences[rows],
             self.uncertainty_ns[rows],
             bounds,
@@ -234,6 +235,11 @@ class FrameBatch:
                 windows.values[inside],
             ),
         )
+
+
+def names_of(box_ids: Sequence[BoxId]) -> NameArray:
+    """Return box ids as an array, (n,) S64."""
+    return np.array(box_ids, "S64")
 
 
 def check_values(values: FloatArray) -> None:
@@ -252,12 +258,6 @@ def check_values(values: FloatArray) -> None:
             f"{feature.name} of window {row}: got {values[row, column]:g} {feature.unit}, "
             f"expected {feature.low:g} to {feature.high:g} {feature.unit}"
         )
-
-
-def in_range(columns: FloatArray, features: Sequence[str]) -> bool:
-    """Say whether every value of these features in (len(FEATURES), n) is finite and inside its feature's range."""
-    rows = [(columns[at], FEATURES[at]) for at in (FEATURE_INDEX[name] for name in features)]
-    return all(row.min() >= feature.low and row.max() <= feature.high for row, feature in rows)
 
 
 _LOW = np.array([feature.low for feature in FEATURES], np.float32)

@@ -1,8 +1,8 @@
-"""Many frames to columns at once.
+"""Batches of encoded frames to columns, without a Python object for any of them.
 
-Frames of one layout differ in nothing but the bytes of their numbers: the same tags and lengths stand at the same
-places. So the first of each layout is decoded the plain way, it is noted where its columns lie, and all others of the
-same length whose tags agree are cut out of one array. What does not agree is decoded the plain way.
+One compiled loop walks over the bytes of `opq.v1.FrameBatch`. A frame that is not plainly what agents send, whatever may
+be the matter with it, is left to `opq.rpc.frames.decode_frame`, which reads everything protobuf allows and
+says what is wrong with the rest.
 """
 
 from collections.abc import Sequence
@@ -10,168 +10,318 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf import message
 
+from opq import ids
 from opq.clock import DAY_NS
-from opq.errors import InvalidInput
-from opq.ids import BoxId
-from opq.model.features import FEATURE_INDEX, FEATURE_NAMES, FEATURES, FeatureFrame, FrameBatch, Windows, in_range
-from opq.rpc.frames import MAX_WINDOW_NS, MIN_WINDOW_NS, decode_frame
+from opq.compiled import compiled
+from opq.errors import InvalidInput, Malformed
+from opq.model.features import (
+    FEATURE_INDEX,
+    FEATURE_NAMES,
+    FEATURES,
+    OPTIONAL_FEATURES,
+    FeatureFrame,
+    FrameBatch,
+    Windows,
+)
+from opq.rpc.frames import MAX_FRAME_BYTES, MAX_WINDOW_NS, MAX_WINDOWS, MIN_WINDOW_NS, decode_frame
+from opq.rpc.twins import FrameBatchTwin
 from opq.v1 import features_pb2
 
 Bytes = npt.NDArray[np.uint8]
-Good = tuple[list[int], FrameBatch]
-_FIELDS = {field.number: field.name for field in features_pb2.FeatureFrame.DESCRIPTOR.fields}
-_ANY_BOX = BoxId("any")
-_LEAST_TOGETHER = 4
-"""Fewer frames of one length are decoded one by one."""
+Ints = npt.NDArray[np.int64]
+
+_NUMBERS = {field.name: field.number for field in features_pb2.FeatureFrame.DESCRIPTOR.fields}
+_FIELDS = max(_NUMBERS.values()) + 1
+_SEQUENCE, _UNCERTAINTY = _NUMBERS["sequence"], _NUMBERS["clock_uncertainty_ns"]
+_START, _DURATION, _FLAGS = _NUMBERS["start_unix_ns"], _NUMBERS["duration_ns"], _NUMBERS["flags"]
+_COLUMNS = np.array([_NUMBERS[name] for name in FEATURE_NAMES])
+"""Field of each feature."""
+_OPTIONAL = np.array([name in OPTIONAL_FEATURES for name in FEATURE_NAMES])
+_LOW = np.array([feature.low for feature in FEATURES], np.float32)
+_HIGH = np.array([feature.high for feature in FEATURES], np.float32)
+_NUMBER, _SIZED = 0, 2
+_BROKEN = -1
+_LEAST_BYTES_PER_WINDOW = 8 + 8 + 4 + 4 * int((~_OPTIONAL).sum())
+_ID_BYTES = 64
+"""Of which ids have 63 at most."""
+_HEAD = np.dtype([("name", "u1", _ID_BYTES), ("sequence", "i8"), ("uncertainty_ns", "i8"), ("windows", "i8")])
 
 
 def decode_frames(
-    box_ids: Sequence[str], frames: Sequence[bytes], features: Sequence[str] = FEATURE_NAMES
-) -> tuple[FrameBatch | None, list[tuple[BoxId, InvalidInput]]]:
-    """Decode and check frames as `opq.rpc.frames.decode_frame` does each.
+    batch: bytes, features: Sequence[str] = FEATURE_NAMES
+) -> tuple[FrameBatch | None, list[tuple[str, InvalidInput]]]:
+    """Decode and check the frames of an `opq.v1.FrameBatch` as `opq.rpc.frames.decode_frame` does each.
 
     Parameters
     ----------
-    box_ids : sequence of str
-        Box of each frame.
-    frames : sequence of bytes
-        Encoded `opq.v1.FeatureFrame` messages.
+    batch : bytes
+        The encoded message.
     features : sequence of str
-        What is wanted of each window; other columns may stay 0.
+        What is wanted of each window; other columns may stay 0 and are not checked.
 
     Returns
     -------
-    FrameBatch or None, list of (BoxId, InvalidInput)
-        The good ones, None if there are none; and what is wrong with the others. Frames of one box keep their order
-        only if they are of one length.
+    FrameBatch or None, list of (str, InvalidInput)
+        The good ones, None if there are none; and what is wrong with the others, by box. Frames of unusual form come
+        after the others.
+
+    Raises
+    ------
+    Malformed
+        If the batch is no such message.
     """
-    lengths = np.array([len(data) for data in frames], np.intp)
+    raw = np.frombuffer(batch, np.uint8)
+    spans = _spans(raw)
+    if len(spans) and spans[0, 0] == _BROKEN:
+        return _one_by_one(_messages(batch))
+    most = len(raw) // _LEAST_BYTES_PER_WINDOW
+    starts, durations, flags = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint32)
+    values = np.zeros((len(FEATURES), most), np.float32)
+    heads = np.zeros(len(spans), _HEAD)
+    wanted = np.array([FEATURE_INDEX[name] for name in features], np.int64)
+    plain = _read(raw, spans, wanted, heads, starts, durations, flags, values, values.view(np.uint32))
     together: list[FrameBatch] = []
-    single: list[FeatureFrame] = []
-    bad: list[tuple[BoxId, InvalidInput]] = []
-    for length in np.unique(lengths).tolist():
-        rows = left = np.flatnonzero(lengths == length).tolist()
-        if len(rows) >= _LEAST_TOGETHER and (fast := _same_layout(box_ids, frames, rows, features)) is not None:
-            taken, batch = fast
-            together.append(batch)
-            left = sorted(set(rows) - set(taken)) if len(taken) < len(rows) else []
-        for row in left:
-            box_id = BoxId(box_ids[row])
-            try:
-                single.append(decode_frame(box_id, frames[row]))
-            except InvalidInput as error:
-                bad.append((box_id, error))
-    if single:
-        together.append(FrameBatch.of(single))
+    if plain.any():
+        good = heads[plain]
+        bounds = np.concatenate([[0], np.cumsum(good["windows"])]).astype(np.intp)
+        end = bounds[-1]
+        together.append(
+            FrameBatch(
+                np.ascontiguousarray(good["name"]).view(f"S{_ID_BYTES}").reshape(-1),
+                good["sequence"],
+                np.minimum(good["uncertainty_ns"], DAY_NS),
+                bounds,
+                Windows(starts[:end], durations[:end], flags[:end], values[:, :end].T),
+            )
+        )
+    odd = [(batch[name:][:length], batch[at:][:size]) for name, length, at, size in spans[~plain].tolist()]
+    rest, bad = _one_by_one([(name.decode(errors="replace"), data) for name, data in odd])
+    if rest is not None:
+        together.append(rest)
     if not together:
         return None, bad
     return (together[0] if len(together) == 1 else FrameBatch.join(together)), bad
 
 
-class _Layout:
-    """Where the parts of a frame lie: learned from one good frame."""
-
-    def __init__(self, data: bytes, windows: int) -> None:
-        self.windows = windows
-        self.columns: dict[str, tuple[int, int]] = {}
-        self.numbers: dict[str, tuple[int, int]] = {}
-        fixed = np.ones(len(data), np.bool_)
-        at = 0
-        while at < len(data):
-            tag, at = _varint(data, at)
-            name = _FIELDS.get(tag >> 3, f"field {tag >> 3}")
-            if tag & 7 == 2:
-                size, at = _varint(data, at)
-                self.columns[name] = (at, size)
-                fixed[at : at + size] = False
-                at += size
-            elif tag & 7 == 0:
-                begin = at
-                _, at = _varint(data, at)
-                self.numbers[name] = (begin, at)
-                fixed[begin:at] = False
-            else:
-                raise InvalidInput(f"feature frame: field {tag >> 3} is of a kind that no frame has")
-        self.fixed = np.flatnonzero(fixed)
-        self.template = np.frombuffer(data, np.uint8)[self.fixed]
-
-    def fits(self, raw: Bytes) -> npt.NDArray[np.bool_]:
-        """Whether each row of bytes has this layout: the same tags and lengths, and numbers as long as here."""
-        fits: npt.NDArray[np.bool_] = (raw[:, self.fixed] == self.template).all(axis=1)
-        for begin, end in self.numbers.values():
-            fits &= (raw[:, begin : end - 1] >= 0x80).all(axis=1) & (raw[:, end - 1] < 0x80)
-        return fits
-
-    def number(self, raw: Bytes, name: str) -> npt.NDArray[np.int64]:
-        """Return a varint field of each row; 0 where it is absent."""
-        begin, end = self.numbers.get(name, (0, 0))
-        total = np.zeros(len(raw), np.int64)
-        for place, at in enumerate(range(begin, min(end, begin + 9))):
-            total |= (raw[:, at] & 0x7F).astype(np.int64) << (7 * place)
-        return total
-
-    def column(self, raw: Bytes, name: str, kind: str) -> npt.NDArray[Any]:
-        """Return a packed column of all rows, (rows, windows), as a view."""
-        at, size = self.columns[name]
-        return raw[:, at : at + size].view(kind)
-
-
-def _same_layout(
-    box_ids: Sequence[str], frames: Sequence[bytes], rows: list[int], features: Sequence[str]
-) -> Good | None:
-    """Decode those of some frames of one length that have the layout of the first good one."""
-    layout = next((found for row in rows[:_LEAST_TOGETHER] if (found := _layout(frames[row]))), None)
-    if layout is None:
-        return None
-    raw = np.frombuffer(b"".join([frames[row] for row in rows]), np.uint8).reshape(len(rows), -1)
-    fits = layout.fits(raw)
-    if not fits.all():
-        raw = raw[fits]
-    count = layout.windows
-    starts = layout.column(raw, "start_unix_ns", "<i8").astype(np.int64).reshape(-1)
-    durations = layout.column(raw, "duration_ns", "<i8").astype(np.int64).reshape(-1)
-    flags = layout.column(raw, "flags", "<u4").astype(np.uint32).reshape(-1)
-    values = np.zeros((len(FEATURES), len(starts)), np.float32)
-    for name in features:
-        if name in layout.columns:
-            values[FEATURE_INDEX[name]].reshape(len(raw), count)[:] = layout.column(raw, name, "<f4")
-    windows = Windows(starts, durations, flags, values.T)
-    sequence = layout.number(raw, "sequence")
-    if not (_times_are_good(windows, count) and (sequence >= 1).all() and in_range(values, features)):
-        return None
-    kept = rows if fits.all() else [row for row, good in zip(rows, fits.tolist(), strict=True) if good]
-    return kept, FrameBatch(
-        [BoxId(box_ids[row]) for row in kept],
-        sequence,
-        np.minimum(layout.number(raw, "clock_uncertainty_ns"), DAY_NS),
-        np.arange(len(kept) + 1, dtype=np.intp) * count,
-        windows,
-    )
-
-
-def _layout(data: bytes) -> _Layout | None:
-    """Return the layout of a frame; None if it is not good."""
+def _messages(batch: bytes) -> list[tuple[str, bytes]]:
+    """Read a batch the plain way: (box, encoded frame) of each."""
     try:
-        return _Layout(data, len(decode_frame(_ANY_BOX, data).windows))
-    except InvalidInput:
-        return None
+        return [(item.box_id, item.frame) for item in FrameBatchTwin.FromString(batch).frames]
+    except message.DecodeError as error:
+        raise Malformed(f"frames: {len(batch)} bytes that are no opq.v1.FrameBatch") from error
 
 
-def _times_are_good(windows: Windows, count: int) -> bool:
-    starts = windows.start_unix_ns.reshape(-1, count)
-    shortest, longest = windows.duration_ns.min(), windows.duration_ns.max()
-    rising = (starts[:, 0] > 0).all() and (np.diff(starts, axis=1) > 0).all()
-    return bool(rising and shortest >= MIN_WINDOW_NS and longest <= MAX_WINDOW_NS)
+def _one_by_one(items: Sequence[tuple[str, bytes]]) -> tuple[FrameBatch | None, list[tuple[str, InvalidInput]]]:
+    good: list[FeatureFrame] = []
+    bad: list[tuple[str, InvalidInput]] = []
+    for box_id, data in items:
+        try:
+            good.append(decode_frame(ids.box_id(box_id), data))
+        except InvalidInput as error:
+            bad.append((box_id, error))
+    return (FrameBatch.of(good) if good else None), bad
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a varint and the place behind it."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
+# --- compiled
+
+
+@compiled
+def _byte(raw: Bytes, at: int) -> int:
+    # An unsigned index cannot mean "from the end", which need not be looked at then.
+    byte: int = np.int64(raw[np.uint64(at)])  # type: ignore[assignment]
+    return byte
+
+
+@compiled
+def _varint(raw: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return a varint and the place behind it; `_BROKEN` for both where there is none below 2**63."""
+    value = 0
+    for place in range(min(9, end - at)):
+        part = _byte(raw, at + place)
+        value |= (part & 0x7F) << (7 * place)
+        if part < 0x80:
+            return value, at + place + 1
+    return _BROKEN, _BROKEN
+
+
+@compiled
+def _short(raw: Bytes, at: int, end: int) -> int:
+    """Return a varint of one or two bytes; `_BROKEN` where there is none. It ends at ``at + 1 + (raw[at] >> 7)``."""
+    if at >= end:
+        return _BROKEN
+    first = _byte(raw, at)
+    if first < 0x80:
+        return first
+    if at + 1 >= end or _byte(raw, at + 1) >= 0x80:
+        return _BROKEN
+    return first & 0x7F | _byte(raw, at + 1) << 7
+
+
+@compiled
+def _spans(raw: Bytes) -> Ints:
+    """Find the frames of a batch: place and size of box id and frame of each, (n, 4); -1 if it is not plainly built."""
+    spans = np.empty((64, 4), np.int64)
+    count, at = 0, 0
+    while at < len(raw):
+        if count == len(spans):
+            larger = np.empty((4 * count, 4), np.int64)
+            larger[:count] = spans
+            spans = larger
+        if _byte(raw, at) != 1 << 3 | _SIZED:
+            return np.full((1, 4), _BROKEN)
+        size, at = _varint(raw, at + 1, len(raw))
+        end = at + size
+        if size < 0 or end > len(raw):
+            return np.full((1, 4), _BROKEN)
+        for part in range(2):
+            if at >= end or _byte(raw, at) != (part + 1) << 3 | _SIZED:
+                return np.full((1, 4), _BROKEN)
+            size, at = _varint(raw, at + 1, end)
+            if size < 0 or at + size > end:
+                return np.full((1, 4), _BROKEN)
+            spans[count, 2 * part], spans[count, 2 * part + 1] = at, size
+            at += size
+        if at != end:
+            return np.full((1, 4), _BROKEN)
+        count += 1
+    return spans[:count]
+
+
+@compiled
+def _read(
+    raw: Bytes,
+    spans: Ints,
+    wanted: Ints,
+    heads: npt.NDArray[np.void],
+    starts: Ints,
+    durations: Ints,
+    flags: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
+    bits: npt.NDArray[np.uint32],
+) -> npt.NDArray[np.bool_]:
+    """Copy the columns of frames one after the other; say of which frames: others are not plainly built or not good.
+
+    Parameters
+    ----------
+    heads : (n,) _HEAD
+        Filled with what each frame says once.
+    starts, durations, flags : (most,)
+        Filled with the windows of all frames.
+    values, bits : (features, most)
+        Filled with the wanted features; the same memory as numbers and as their bits.
+    """
+    plain = np.zeros(len(spans), np.bool_)
+    places = np.zeros((_FIELDS, 2), np.int64)
+    to = 0
+    for row in range(len(spans)):
+        name, length, at, size = spans[row]
+        head = heads[row]
+        places[:] = 0
+        if (
+            _name(raw, name, length, head)
+            and size <= MAX_FRAME_BYTES
+            and _fields(raw, at, at + size, places)
+            and _lengths(places)
+            and _columns(raw, places, wanted, to, starts, durations, flags, values, bits)
+        ):
+            head.sequence, head.uncertainty_ns = places[_SEQUENCE, 0], places[_UNCERTAINTY, 0]
+            head.windows = places[_START, 1] // 8
+            to += head.windows
+            plain[row] = True
+    return plain
+
+
+@compiled
+def _name(raw: Bytes, at: int, size: int, head: Any) -> bool:
+    if not 0 < size < _ID_BYTES:
+        return False
+    for byte in range(size):
+        letter = _byte(raw, at + byte)
+        if not (97 <= letter <= 122 or 48 <= letter <= 57 or letter == 45):
+            return False
+        head.name[byte] = letter
+    return True
+
+
+@compiled
+def _fields(raw: Bytes, at: int, end: int, places: Ints) -> bool:
+    """Note place and size of each column and the value of each number; unknown columns are passed over."""
+    while at < end:
+        tag = _short(raw, at, end)
+        if tag < 0:
+            return False
+        at += 1 + (_byte(raw, at) >> 7)
+        kind, number = tag & 7, tag >> 3
+        if kind == _SIZED and number >= _START:
+            size = _short(raw, at, end)
+            if size < 0:
+                return False
+            at += 1 + (_byte(raw, at) >> 7)
+            if number < _FIELDS:
+                places[number, 0], places[number, 1] = at, size
+            at += size
+        elif kind == _NUMBER and 0 < number < _START:
+            places[number, 0], at = _varint(raw, at, end)
+            if at < 0:
+                return False
+        else:
+            return False
+    return at == end
+
+
+@compiled
+def _lengths(places: Ints) -> bool:
+    count = places[_START, 1] // 8
+    if not 1 <= count <= MAX_WINDOWS or places[_SEQUENCE, 0] < 1 or places[_START, 1] != 8 * count:
+        return False
+    if places[_DURATION, 1] != 8 * count or places[_FLAGS, 1] != 4 * count:
+        return False
+    for feature in range(len(_COLUMNS)):
+        size = places[_COLUMNS[feature], 1]
+        if size != 4 * count and not (_OPTIONAL[feature] and size == 0):
+            return False
+    return True
+
+
+@compiled
+def _columns(
+    raw: Bytes,
+    places: Ints,
+    wanted: Ints,
+    to: int,
+    starts: Ints,
+    durations: Ints,
+    flags: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
+    bits: npt.NDArray[np.uint32],
+) -> bool:
+    """Copy the windows of one frame to place `to`; whether times and values are in range."""
+    count = places[_START, 1] // 8
+    before = 0
+    for window in range(count):
+        start = int(np.int64(_word(raw, places[_START, 0] + 8 * window, 8)))
+        duration = np.int64(_word(raw, places[_DURATION, 0] + 8 * window, 8))
+        if start <= before or duration < MIN_WINDOW_NS or duration > MAX_WINDOW_NS:
+            return False
+        before = start
+        starts[to + window], durations[to + window] = start, duration
+        flags[to + window] = np.uint32(_word(raw, places[_FLAGS, 0] + 4 * window, 4))
+    for feature in wanted:
+        at, size = places[_COLUMNS[feature]]
+        for window in range(count):
+            bits[feature, to + window] = np.uint32(_word(raw, at + 4 * window, 4)) if size else np.uint32(0)
+        for window in range(to, to + count):
+            if not _LOW[feature] <= values[feature, window] <= _HIGH[feature]:
+                return False
+    return True
+
+
+@compiled
+def _word(raw: Bytes, at: int, size: int) -> Any:
+    """Return a little-endian unsigned number."""
+    value = np.uint64(0)
+    for place in range(size):
+        value |= np.uint64(raw[np.uint64(at + place)]) << np.uint64(8 * place)
+    return value

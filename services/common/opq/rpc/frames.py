@@ -90,8 +90,8 @@ def decode_frame(box_id: BoxId, data: bytes) -> FeatureFrame:
     )
     _check_times(windows)
     check_values(values)
-    if twin.sequence < 1:
-        raise InvalidInput("sequence: got 0, expected 1 or more")
+    if not 1 <= twin.sequence < 2**63:
+        raise InvalidInput(f"sequence: got {twin.sequence}, expected 1 to 2**63 - 1")
     return FeatureFrame(box_id, twin.sequence, windows, min(twin.clock_uncertainty_ns, DAY_NS))
 
 

@@ -20,7 +20,7 @@ _PUBLIC = (
     makai_pb2.FrameBatch,
     makai_pb2.FeedUp,
 )
-_NESTED = {makai_pb2.BoxFrame.DESCRIPTOR.full_name, makai_pb2.FrameBatch.DESCRIPTOR.full_name}
+_NESTED = {makai_pb2.BoxFrame.DESCRIPTOR.full_name}
 """Messages that stay messages inside their twin parents; every other part is bytes."""
 
 
@@ -60,7 +60,7 @@ FrameTwin: Any = _TWINS["FeatureFrame"]
 BoxUpTwin: Any = _TWINS["BoxUp"]
 """`opq.v1.BoxUp` with every kind as bytes."""
 FeedUpTwin: Any = _TWINS["FeedUp"]
-"""`opq.v1.FeedUp` whose frames are bytes."""
+"""`opq.v1.FeedUp` with every kind as bytes."""
 FrameBatchTwin: Any = _TWINS["FrameBatch"]
 """`opq.v1.FrameBatch` whose frames are bytes."""
 BoxFrameTwin: Any = _TWINS["BoxFrame"]

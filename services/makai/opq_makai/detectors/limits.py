@@ -50,8 +50,11 @@ class LimitDetector(Detector[LimitsConfig]):
         for metric, sign, column, needs_judged in _CHECKS:
             if metric not in self.config.metrics:
                 continue
-            limit = getattr(batch.table, column)[batch.slot]
-            beyond = sign * (batch.windows.column(metric) - limit)
+            limits, values = getattr(batch.table, column), batch.windows.column(metric)
+            if not len(values) or (sign * values).max() <= (sign * limits).min():
+                continue
+            limit = limits[batch.slot]
+            beyond = sign * (values - limit)
             outside = beyond > 0
             if not outside.any():
                 continue

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from opq.clock import NS
 from opq.ids import AcquisitionId, BoxId, EventId, GridId
 from opq.model.events import Acquisition, AcquisitionState, Event, EventBox, TriggerKind
-from opq.model.features import FEATURE_INDEX, FEATURES, FrameBatch, Windows
+from opq.model.features import FEATURE_INDEX, FEATURES, FrameBatch, NameArray, Windows, names_of
 from opq.sim.grid import Block, World
 from opq_makai.boxes import BoxTable
 from opq_makai.detectors.detector import Hits
@@ -102,8 +102,8 @@ def replay(
         alone_both.add(hits)
 
     watch.on_hits = on_hits
-    ids = [box.box_id for box in world.boxes]
-    index = {box_id: row for row, box_id in enumerate(ids)}
+    names = names_of([box.box_id for box in world.boxes])
+    index = {box.box_id: row for row, box in enumerate(world.boxes)}
     answers: list[tuple[int, AcquisitionId, EventId]] = []
     for minute in range(-(-seconds // _MINUTE_S)):
         block = world.block(minute * _MINUTE_S, min(_MINUTE_S, seconds - minute * _MINUTE_S))
@@ -115,7 +115,7 @@ def replay(
                 high = end + (number + 1) * NS // batches
                 rows = np.flatnonzero(block.present[:, second] & (late == number))
                 if len(rows):
-                    watch.feed(_frames(block, rows, second, ids), high)
+                    watch.feed(_frames(block, rows, second, names), high)
                     outcome.windows += len(rows) * _PER_SECOND
                 _answer(events.asking.stored, outcome, answers, high)
                 watch.tick(high)
@@ -125,7 +125,7 @@ def replay(
     return outcome
 
 
-def _frames(block: Block, rows: npt.NDArray[np.intp], second: int, ids: list[BoxId]) -> FrameBatch:
+def _frames(block: Block, rows: npt.NDArray[np.intp], second: int, names: NameArray) -> FrameBatch:
     part = slice(second * _PER_SECOND, (second + 1) * _PER_SECOND)
     count = len(rows) * _PER_SECOND
     values = np.zeros((len(FEATURES), count), np.float32)
@@ -138,7 +138,7 @@ def _frames(block: Block, rows: npt.NDArray[np.intp], second: int, ids: list[Box
         values.T,
     )
     return FrameBatch(
-        [ids[row] for row in rows.tolist()],
+        names[rows],
         np.full(len(rows), block.first_s + second + 1, np.int64),
         block.uncertainty_ns[rows],
         np.arange(len(rows) + 1, dtype=np.intp) * _PER_SECOND,
