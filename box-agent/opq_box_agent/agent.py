@@ -24,7 +24,7 @@ from opq_box_agent.framing import Framer
 from opq_box_agent.link import Link
 from opq_box_agent.ring import Ring
 from opq_box_agent.samples import RingSamples
-from opq_box_agent.session import Session
+from opq_box_agent.session import BACKFILL_PER_S, Session
 from opq_box_agent.sources.source import PowerLost, SampleBlock, Source
 from opq_box_agent.spool import Spool
 
@@ -51,6 +51,7 @@ class AgentConfig:
     data_dir: Path
     ring_s: float = 3600.0
     spool_max_bytes: int = 512 << 20
+    backfill_per_s: float = BACKFILL_PER_S
 
 
 class Agent:
@@ -66,7 +67,7 @@ class Agent:
         self._random = random.Random(zlib.crc32(config.box_id.encode()) ^ clock.monotonic_ns())
         self.spool = Spool(config.data_dir / "spool", config.spool_max_bytes)
         self.ring = Ring(config.data_dir / "ring.dat", source.sample_rate_hz, config.ring_s)
-        self.session = Session(self.spool, self._hello)
+        self.session = Session(self.spool, self._hello, config.backfill_per_s)
         self._samples = RingSamples(source, self.ring)
         self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log)
         self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)

@@ -17,8 +17,8 @@ from opq.ids import AcquisitionId
 from opq.rpc.twins import BoxUpTwin
 from opq.v1 import box_pb2
 
-BACKFILL_PER_S = 50
-"""Frames of the back-fill lane per second: an hour is made up in 72 s."""
+BACKFILL_PER_S = 50.0
+"""Frames of the back-fill lane per second, if nothing else is said: an hour is made up in 72 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,15 @@ class Session:
         Holds every frame not yet acknowledged.
     hello : callable
         Makes the greeting when a connection stands.
+    backfill_per_s : float
+        Frames of the back-fill lane per second [1/s].
     """
 
-    def __init__(self, spool: FrameStore, hello: Callable[[], box_pb2.Hello]) -> None:
+    def __init__(
+        self, spool: FrameStore, hello: Callable[[], box_pb2.Hello], backfill_per_s: float = BACKFILL_PER_S
+    ) -> None:
         self._spool, self._hello = spool, hello
+        self._backfill_ns = round(NS / backfill_per_s)
         self._control: deque[box_pb2.BoxUp] = deque()
         self._live: deque[int] = deque()
         self._backfill: deque[int] = deque()
@@ -179,7 +184,7 @@ class Session:
                 sequence = self._live.popleft()
             elif self._backfill and monotonic_ns >= self._backfill_due_ns:
                 sequence = self._backfill.popleft()
-                self._backfill_due_ns = max(self._backfill_due_ns, monotonic_ns - NS // 10) + NS // BACKFILL_PER_S
+                self._backfill_due_ns = max(self._backfill_due_ns, monotonic_ns - NS // 10) + self._backfill_ns
             else:
                 return None
             frame = self._spool.get(sequence)

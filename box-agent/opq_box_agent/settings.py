@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from opq.rpc.service import ServiceSettings
 from opq.times import parse_seconds
+from opq_box_agent.session import BACKFILL_PER_S
 
 
 class BoxSettings(ServiceSettings):
@@ -22,6 +23,12 @@ class BoxSettings(ServiceSettings):
     source: Literal["synthetic", "replay", "opqbox"] = Field("synthetic", description="where samples come from")
     ring_s: float = Field(3600.0, gt=0, le=7 * 86_400, description="raw samples kept for requests [s]")
     spool_max_mb: int = Field(512, ge=1, description="space for frames that wait for the network [MB]")
+    backfill_per_s: float = Field(
+        BACKFILL_PER_S,
+        ge=1,
+        le=1000,
+        description="frames a second that make up for time without network, beside live ones",
+    )
     scenario: Path | None = Field(None, description="synthetic: scenario file; without one a quiet supply")
     input: Path | None = Field(None, description="replay: the recording; opqbox: the device or FIFO")
     format: str = Field("auto", description="replay: auto, comtrade, pqdif, pqds, csv, parquet, wav, flac or raw16")

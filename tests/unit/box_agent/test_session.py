@@ -96,6 +96,23 @@ def test_back_fill_goes_beside_live_frames_at_a_bounded_rate_and_never_before_th
     assert len(sent) == pytest.approx(5 * BACKFILL_PER_S, rel=0.1)
 
 
+def test_six_hours_are_made_up_in_eight_minutes_and_no_live_frame_waits_for_it(box: Box) -> None:
+    box.measure(6 * 3600)
+    box.connect(max_unacknowledged=120)
+    seconds = 0
+    while box.session.waiting:
+        seconds += 1
+        assert seconds <= 8 * 60
+        box.measure()
+        sent: list[int | str] = []
+        for tenth in range(10):
+            sent += box.send(seconds * NS + tenth * NS // 10)
+        assert sent[0] == 6 * 3600 + seconds
+        for number in sent:
+            assert isinstance(number, int)
+            box.ack(number, number)
+
+
 def test_what_was_under_way_is_sent_again_after_a_lost_connection(box: Box) -> None:
     box.connect()
     box.measure(3)
