@@ -107,6 +107,8 @@ class Agent:
         self._time = (block.time_source, block.clock_uncertainty_ns)
         self._samples.append(block.start_unix_ns, block.counts)
         self._spool_frames(self._framer.feed(block))
+        if self._framer.step_ns:
+            self._log.warning("the clock was set", by_s=self._framer.step_ns / NS, source=block.time_source.value)
 
     def _spool_frames(self, frames: list[Windows]) -> None:
         source, uncertainty = self._time

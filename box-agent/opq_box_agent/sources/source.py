@@ -18,12 +18,15 @@ class SampleBlock:
         Time of the first sample. A block that does not follow the one before it within a sample marks a gap.
     counts : (n,) int16
         Converter counts.
+    clock_step_ns : int
+        By how much the clock was set before the first sample [ns]; 0 if it was not.
     """
 
     start_unix_ns: int
     counts: CountArray
     time_source: TimeSource
     clock_uncertainty_ns: int
+    clock_step_ns: int = 0
 
 
 class PowerLost(Exception):

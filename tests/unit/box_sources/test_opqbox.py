@@ -1,4 +1,4 @@
-"""OPQ Box frames: what they carry arrives unchanged, and their time is told honestly."""
+"""OPQ Box frames: what they carry arrives unchanged, with the time of the host and what the kernel says of it."""
 
 import asyncio
 import os
@@ -15,11 +15,12 @@ from opq.model.boxes import Nominal
 from opq.model.features import TimeSource, Windows
 from opq.signal.extractor import FeatureExtractor
 from opq_box_agent.framing import Framer
-from opq_box_agent.sources.opqbox import FRAME_SAMPLES, FrameClock, OpqBoxSource, OpqFrame
+from opq_box_agent.sources.frame_clock import FRAME_SAMPLES
+from opq_box_agent.sources.opqbox import OpqBoxSource, OpqFrame
+from opq_box_agent.timekeeping import KernelState
 
 RATE = 12_000
 TICKS_PER_FRAME = 1667
-FRAME_NS = FRAME_SAMPLES * NS // RATE
 
 
 def mains(seconds: float) -> np.ndarray:
@@ -60,7 +61,7 @@ async def through_fifo(path: Path, data: list[bytes], pace_s: float) -> tuple[li
                 file.write(frame[100:])
 
     writer = threading.Thread(target=write)
-    source = OpqBoxSource(path, 0.01, SystemClock())
+    source = OpqBoxSource(path, 0.01, SystemClock(), lambda: KernelState(True, 7_000_000))
     framer = Framer(source, Nominal(120, 60))
     blocks, windows = [], []
     writer.start()
@@ -80,6 +81,8 @@ async def test_frames_written_to_a_fifo_give_the_features_of_the_samples_they_ca
     assert len(windows) == len(direct) > 15
     np.testing.assert_allclose(windows.values, direct.values, rtol=1e-5, atol=1e-5)
     assert windows.flags.tolist() == direct.flags.tolist()
+    assert {block.time_source for block in blocks} == {TimeSource.NTP}
+    assert all(7_000_000 <= block.clock_uncertainty_ns < 100_000_000 for block in blocks)
     assert np.abs(windows.start_unix_ns - direct.start_unix_ns).max() < 2 * NS // 1000
 
 
@@ -106,70 +109,3 @@ async def test_the_agent_can_be_stopped_while_nobody_writes(tmp_path: Path) -> N
 def test_a_frame_of_another_length_is_refused() -> None:
     with pytest.raises(InvalidInput, match="got 407 bytes, expected 408"):
         OpqFrame.parse(b"x" * 407)
-
-
-class Device:
-    """A box whose frames come late by a jitter, with GPS pulses at true full seconds."""
-
-    def __init__(self, gps: bool, host_offset_ns: int = 0, seed: int = 1) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.gps, self.host_offset_ns = gps, host_offset_ns
-        self.clock = FrameClock()
-        self.begin = 1_760_000_000 * NS + 123_456_789
-        self.number = 0
-
-    def next(self) -> tuple[int, int]:
-        """Time told and true time of the first sample of the next frame."""
-        start = self.begin + self.number * FRAME_NS
-        end = start + FRAME_NS - NS // RATE
-        second = end // NS * NS
-        pulse = self.gps and second > start
-        ticks = self.number * TICKS_PER_FRAME + 5000
-        behind = round((end - second) / FRAME_NS * TICKS_PER_FRAME)
-        frame = OpqFrame(np.zeros(200, np.int16), (ticks - behind) % 65536 if pulse else 0, ticks % 65536, pulse)
-        host = end + self.host_offset_ns + int(self.rng.exponential(300_000))
-        self.number += 1
-        return self.clock.start_ns(frame, host), start
-
-
-def test_with_gps_the_time_is_right_to_a_fraction_of_a_millisecond_though_the_host_is_off() -> None:
-    device = Device(gps=True, host_offset_ns=40_000_000)
-    errors = np.array([told - true for told, true in (device.next() for _ in range(60 * 30))])
-    assert np.abs(errors[60 * 10 :]).max() < 100_000
-    assert device.clock.source == (TimeSource.GPS, 200_000)
-
-
-def test_without_gps_it_follows_the_host_without_its_jitter() -> None:
-    device = Device(gps=False)
-    told = np.array([device.next()[0] for _ in range(60 * 20)])
-    assert np.abs(np.diff(told) - FRAME_NS).max() <= 2_000
-    assert device.clock.source[0] is TimeSource.NTP
-
-
-def test_a_step_of_the_host_clock_is_taken_when_it_has_lasted_a_second() -> None:
-    device = Device(gps=False)
-    for _ in range(100):
-        device.next()
-    device.host_offset_ns = 3600 * NS
-    errors = [told - true for told, true in (device.next() for _ in range(70))]
-    assert abs(errors[50]) < NS // 100
-    assert abs(errors[-1] - 3600 * NS) < NS // 100
-
-
-def test_a_host_that_reads_late_for_a_moment_does_not_tear_the_samples_apart() -> None:
-    device = Device(gps=False)
-    told = [device.next()[0] for _ in range(100)]
-    for late in range(40, 0, -1):
-        device.host_offset_ns = late * NS // 40
-        told.append(device.next()[0])
-    assert np.abs(np.diff(told) - FRAME_NS).max() <= 2_000
-
-
-def test_gps_counts_for_ten_seconds_after_its_last_pulse() -> None:
-    device = Device(gps=True)
-    for _ in range(120):
-        device.next()
-    device.gps = False
-    for _ in range(60 * 11):
-        device.next()
-    assert device.clock.source[0] is TimeSource.NTP

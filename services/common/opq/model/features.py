@@ -70,6 +70,8 @@ class WindowFlag(IntFlag):
     """No fundamental to lock on: frequency and distortion are held from before and must not be judged."""
     FLAGGED = 8
     """A dip, swell or interruption lies in the window (IEC 61000-4-30 flagging)."""
+    CLOCK_STEP = 16
+    """The clock of the box was set just before the window; times before and after do not belong together."""
 
 
 class TimeSource(Enum):
