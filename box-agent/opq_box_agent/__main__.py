@@ -27,6 +27,7 @@ async def run_box(settings: BoxSettings, stop: asyncio.Event) -> None:
         ring_s=settings.ring_s,
         spool_max_bytes=settings.spool_max_mb << 20,
         backfill_per_s=settings.backfill_per_s,
+        sys_class=settings.sys_class,
     )
     source = make_source(settings, clock)
     structlog.get_logger().info("measuring", box_id=box_id, source=settings.source, ingest=settings.ingest)

@@ -17,11 +17,12 @@ from opq.ids import BoxId
 from opq.model.boxes import Nominal
 from opq.model.features import FeatureFrame, TimeSource, Windows
 from opq.rpc.channels import open_channel
-from opq.rpc.frames import TIME_SOURCE_NUMBERS, encode_frame
+from opq.rpc.frames import POWER_NUMBERS, TIME_SOURCE_NUMBERS, encode_frame
 from opq.v1 import box_pb2, waveform_pb2
 from opq_box_agent.durable import write_out
 from opq_box_agent.framing import Framer
 from opq_box_agent.link import Link
+from opq_box_agent.power import PowerState, read_power, read_temperature_c
 from opq_box_agent.ring import Ring
 from opq_box_agent.samples import RingSamples
 from opq_box_agent.session import BACKFILL_PER_S, Session
@@ -33,6 +34,7 @@ _DRAIN_S = 30.0
 _LINGER_S = 15.0
 """After the last acknowledgement a request for the last moments may still come."""
 _GASP_S = 0.3
+_POWER_PERIOD_S = 1.0
 _WRITE_OUT_S = 5.0
 """What was not acknowledged and is younger than this can be lost when the power goes; each writing out wears the card."""
 _RING_WRITE_OUTS = 12
@@ -52,6 +54,8 @@ class AgentConfig:
     ring_s: float = 3600.0
     spool_max_bytes: int = 512 << 20
     backfill_per_s: float = BACKFILL_PER_S
+    sys_class: Path | None = None
+    """Where the kernel tells of power supplies and temperatures; None: nothing is known of them."""
 
 
 class Agent:
@@ -67,20 +71,23 @@ class Agent:
         self._random = random.Random(zlib.crc32(config.box_id.encode()) ^ clock.monotonic_ns())
         self.spool = Spool(config.data_dir / "spool", config.spool_max_bytes)
         self.ring = Ring(config.data_dir / "ring.dat", source.sample_rate_hz, config.ring_s)
-        self.session = Session(self.spool, self._hello, config.backfill_per_s)
+        self.session = Session(self.spool, self._hello, self._health, config.backfill_per_s)
         self._samples = RingSamples(source, self.ring)
         self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log)
         self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)
         self._window_cycles = 0
         self._time = (TimeSource.FREE, 0)
         self._disk_problem = ""
+        self.power = PowerState()
+        self.temperature_c: float | None = None
 
     async def run(self) -> None:
         """Measure until the source ends, then hand over what is left (up to half a minute) and say goodbye.
 
         When the power of the box goes there is only time for a last gasp.
         """
-        tasks = [asyncio.create_task(job) for job in (self._connect(), self._report_health(), self._keep_written())]
+        jobs = (self._connect(), self._report_health(), self._keep_written(), self._watch_power())
+        tasks = [asyncio.create_task(job) for job in jobs]
         try:
             async for block in self._source.blocks():
                 self._measure(block)
@@ -195,14 +202,37 @@ class Agent:
             if self.spool.dropped != told_dropped:
                 told_dropped = self.spool.dropped
                 self._log.warning("no room for all that waits; the oldest frames are lost", dropped_frames=told_dropped)
-            health = box_pb2.Health(
-                spooled_frames=len(self.spool),
-                dropped_frames=self.spool.dropped,
-                disk_free_bytes=shutil.disk_usage(self._config.data_dir).free,
-                rejected_frames=self.session.rejected,
-            )
-            self.session.say(box_pb2.BoxUp(health=health))
-            self._link.wake()
+            self._say_health()
+
+    def _say_health(self) -> None:
+        self.session.say(box_pb2.BoxUp(health=self._health()))
+        self._link.wake()
+
+    def _health(self) -> box_pb2.Health:
+        return box_pb2.Health(
+            power=POWER_NUMBERS[self.power.power],
+            spooled_frames=len(self.spool),
+            dropped_frames=self.spool.dropped,
+            disk_free_bytes=shutil.disk_usage(self._config.data_dir).free,
+            rejected_frames=self.session.rejected,
+            battery_pct=self.power.battery_pct,
+            temperature_c=self.temperature_c,
+        )
+
+    async def _watch_power(self) -> None:
+        """Look what the box runs on; when its power goes, tell the site and write out what waits, and go on measuring."""
+        while self._config.sys_class is not None:
+            before = self.power
+            self.power = await asyncio.to_thread(read_power, self._config.sys_class)
+            self.temperature_c = await asyncio.to_thread(read_temperature_c, self._config.sys_class)
+            if self.power.is_going(before):
+                self._log.warning("the power goes", power=self.power.power.value, undervoltage=self.power.undervoltage)
+                self._last_gasp()
+                await self._write_out(self.spool.take_unsynced())
+            if self.power.power is not before.power:
+                self._log.info("runs on", power=self.power.power.value, battery_pct=self.power.battery_pct)
+                self._say_health()
+            await asyncio.sleep(_POWER_PERIOD_S)
 
     async def _keep_written(self) -> None:
         """Let what was measured reach the disk from time to time, and say when it takes no more."""

@@ -99,14 +99,20 @@ class Session:
         Holds every frame not yet acknowledged.
     hello : callable
         Makes the greeting when a connection stands.
+    health : callable, optional
+        Makes what is said of the box itself right after the welcome.
     backfill_per_s : float
         Frames of the back-fill lane per second [1/s].
     """
 
     def __init__(
-        self, spool: FrameStore, hello: Callable[[], box_pb2.Hello], backfill_per_s: float = BACKFILL_PER_S
+        self,
+        spool: FrameStore,
+        hello: Callable[[], box_pb2.Hello],
+        health: Callable[[], box_pb2.Health] | None = None,
+        backfill_per_s: float = BACKFILL_PER_S,
     ) -> None:
-        self._spool, self._hello = spool, hello
+        self._spool, self._hello, self._health = spool, hello, health
         self._backfill_ns = round(NS / backfill_per_s)
         self._control: deque[box_pb2.BoxUp] = deque()
         self._live: deque[int] = deque()
@@ -152,6 +158,8 @@ class Session:
         kind = message.WhichOneof("kind")
         if kind == "welcome":
             self.phase = Phase.READY
+            if self._health is not None:
+                self._control.append(box_pb2.BoxUp(health=self._health()))
             self._max_under_way = max(1, message.welcome.max_unacknowledged)
             self.codec = message.welcome.codec
             return ApplyConfiguration("", message.welcome.configuration.window_cycles)

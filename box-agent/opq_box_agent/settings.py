@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from opq.rpc.service import ServiceSettings
 from opq.times import parse_seconds
+from opq_box_agent.power import SYS_CLASS
 from opq_box_agent.session import BACKFILL_PER_S
 
 
@@ -29,6 +30,7 @@ class BoxSettings(ServiceSettings):
         le=1000,
         description="frames a second that make up for time without network, beside live ones",
     )
+    sys_class: Path = Field(SYS_CLASS, description="where the kernel tells of power supplies and temperatures")
     scenario: Path | None = Field(None, description="synthetic: scenario file; without one a quiet supply")
     input: Path | None = Field(None, description="replay: the recording; opqbox: the device or FIFO")
     format: str = Field("auto", description="replay: auto, comtrade, pqdif, pqds, csv, parquet, wav, flac or raw16")

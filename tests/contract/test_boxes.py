@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from opq.ids import BoxId, GridId
-from opq.model.boxes import Box, BoxSeen, BoxStatus, Nominal, Power
+from opq.model.boxes import Box, BoxHealth, BoxSeen, BoxStatus, Nominal, Power
 from opq.store import Store
 from opq.testing import samples
 from opq.testing.samples import T0
@@ -137,7 +137,7 @@ def test_what_is_seen_of_a_box_without_status_does_not_bring_it_back(store: Stor
     store.boxes.seen([])
     store.boxes.seen([BoxSeen(BOX, T0, 230.0, 50.0, 1.0)])
     store.boxes.gasped(BOX, T0)
-    store.boxes.health(BOX, Power.BATTERY.value, 9)
+    store.boxes.health(BOX, BoxHealth(Power.BATTERY, 9))
     assert store.boxes.statuses() == []
 
 
@@ -150,8 +150,11 @@ def test_an_older_gasp_changes_nothing(store: Store) -> None:
 
 def test_health_is_stored(store: Store) -> None:
     store.boxes.connected(samples.status())
-    store.boxes.health(BOX, Power.BATTERY.value, 12_345)
-    assert store.boxes.status(BOX) == samples.status(power=Power.BATTERY, spooled_frames=12_345)
+    store.boxes.health(BOX, BoxHealth(Power.BATTERY, 12_345, 67, 55.5))
+    told = samples.status(power=Power.BATTERY, spooled_frames=12_345, dropped_frames=67, battery_pct=55.5)
+    assert store.boxes.status(BOX) == told
+    store.boxes.health(BOX, BoxHealth(Power.MAINS, 1))
+    assert store.boxes.status(BOX) == samples.status(power=Power.MAINS, spooled_frames=1)
 
 
 def test_an_answer_to_a_configuration_is_stored(store: Store) -> None:

@@ -15,7 +15,7 @@ import pymongo
 from pymongo import monitoring
 
 from opq.ids import AcquisitionId, BoxId, EventId, GridId, IncidentId
-from opq.model.boxes import BoxSeen, Power
+from opq.model.boxes import BoxHealth, BoxSeen, Power
 from opq.model.events import AcquisitionState, EventState
 from opq.model.incidents import IncidentClass
 from opq.model.tasks import TaskState
@@ -56,7 +56,7 @@ def use_boxes(store: Store) -> None:
     store.boxes.connected(samples.status())
     store.boxes.seen([BoxSeen(BOX, T0, 1.0, 1.0, 1.0)])
     store.boxes.gasped(BOX, T0)
-    store.boxes.health(BOX, Power.MAINS.value, 1)
+    store.boxes.health(BOX, BoxHealth(Power.MAINS, 1))
     store.boxes.disconnected(BOX, "session-1", T0)
     store.boxes.get(BOX)
     store.boxes.status(BOX)

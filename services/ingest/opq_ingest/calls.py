@@ -8,9 +8,9 @@ import grpc.aio
 
 from opq.clock import Clock
 from opq.errors import NotFound, OpqError, Unavailable
-from opq.model.boxes import BoxStatus
+from opq.model.boxes import BoxHealth, BoxStatus, Power
 from opq.model.features import TimeSource
-from opq.rpc.frames import TIME_SOURCES
+from opq.rpc.frames import POWERS, TIME_SOURCES
 from opq.v1 import box_pb2, waveform_pb2
 from opq_ingest.session import BoxSession
 
@@ -30,6 +30,17 @@ def status_of(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxSta
         clock_uncertainty_ns=min(hello.clock_uncertainty_ns, 2**62),
         agent_version=hello.agent_version[:40],
         spooled_frames=min(hello.spooled_frames, 2**62),
+    )
+
+
+def health_of(health: box_pb2.Health) -> BoxHealth:
+    """Return what a box says of itself; a percentage that is none is left out."""
+    battery = health.battery_pct if health.HasField("battery_pct") and 0 <= health.battery_pct <= 100 else None
+    return BoxHealth(
+        power=POWERS.get(health.power, Power.UNKNOWN),
+        spooled_frames=min(health.spooled_frames, 2**62),
+        dropped_frames=min(health.dropped_frames, 2**62),
+        battery_pct=battery,
     )
 
 

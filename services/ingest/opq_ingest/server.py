@@ -17,7 +17,7 @@ from opq import ids
 from opq.clock import NS, Clock
 from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
-from opq.model.boxes import Box, Power
+from opq.model.boxes import Box
 from opq.model.services import Heartbeat
 from opq.rpc.service import until_stopped
 from opq.rpc.shards import parse_addresses
@@ -26,7 +26,7 @@ from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
-from opq_ingest.calls import abort, read_on, status_of
+from opq_ingest.calls import abort, health_of, read_on, status_of
 from opq_ingest.checks import rejection
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
@@ -47,7 +47,6 @@ _HOUSEKEEPING_S = 2.0
 _CONFIGURATION_S = 5.0
 """How soon a box that was changed in the store is told."""
 _READ_ON_S = 1.0
-_POWERS = {box_pb2.POWER_SOURCE_MAINS: Power.MAINS, box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY}
 
 
 class Ingest:
@@ -211,8 +210,7 @@ class Ingest:
         kind = up.WhichOneof("kind")
         boxes = self._store.boxes
         if kind == "health":
-            power = _POWERS.get(up.health.power, Power.UNKNOWN)
-            await call_in(self._calls, boxes.health, session.box_id, power.value, up.health.spooled_frames)
+            await call_in(self._calls, boxes.health, session.box_id, health_of(up.health))
         elif kind == "last_gasp":
             self._log.warning("last gasp", box_id=session.box_id)
             await call_in(self._calls, boxes.gasped, session.box_id, up.last_gasp.unix_ns)

@@ -11,7 +11,7 @@ from opq import ids
 from opq.clock import SystemClock
 from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId
-from opq.model.boxes import Box, BoxStatus
+from opq.model.boxes import Box, BoxStatus, Power
 from opq.model.overrides import LimitChanges, check_window_cycles
 from opq.store import Store, open_store
 from opq.store.overrides import Overrides, read_overrides
@@ -100,6 +100,7 @@ def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) ->
         f"THD {limits.thd_pct:g} %, transient {limits.transient_pu:.4g} pu, {window(in_force.window_cycles)}"
     )
     typer.echo(f"the box says: {told_by_box(status, now)}")
+    typer.echo(f"runs on: {runs_on(status)}")
     typer.echo(f"last seen: {age(status.last_frame_unix_ns, now) if status else 'never'}")
 
 
@@ -168,6 +169,15 @@ def told_by_box(status: BoxStatus | None, now_unix_ns: int) -> str:
     if status.configuration_problem:
         return f"refused {age(status.configured_unix_ns, now_unix_ns)}: {status.configuration_problem}"
     return f"{window(status.window_cycles)}, confirmed {age(status.configured_unix_ns, now_unix_ns)}"
+
+
+def runs_on(status: BoxStatus | None) -> str:
+    """Say what a box runs on, and whether it had no room for all that it measured."""
+    if status is None:
+        return Power.UNKNOWN.value
+    battery = "" if status.battery_pct is None else f", battery {status.battery_pct:.0f} %"
+    dropped = f"; {status.dropped_frames} frames lost for want of space" if status.dropped_frames else ""
+    return f"{status.power.value}{battery}{dropped}"
 
 
 def confirmed(store: Store, box: Box, before: BoxStatus | None) -> str:

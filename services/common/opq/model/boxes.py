@@ -99,6 +99,10 @@ class BoxStatus:
     agent_version: str = ""
     spooled_frames: int = 0
     """Frames the box holds that were not yet acknowledged."""
+    dropped_frames: int = 0
+    """Frames the box lost for want of space since its agent started."""
+    battery_pct: float | None = None
+    """Charge of its battery [%]; None if it has none or cannot tell."""
     window_cycles: int = 0
     """Cycles per feature window as the box confirmed them in this session, if `configured_unix_ns` is not 0."""
     configured_unix_ns: int = 0
@@ -116,3 +120,13 @@ class BoxSeen:
     u_rms_v: float
     f_hz: float
     thd_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoxHealth:
+    """What a box says of itself every half minute, and when it changes."""
+
+    power: Power = Power.UNKNOWN
+    spooled_frames: int = 0
+    dropped_frames: int = 0
+    battery_pct: float | None = None

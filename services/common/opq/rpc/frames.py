@@ -12,6 +12,7 @@ from google.protobuf import message
 from opq.clock import DAY_NS, NS
 from opq.errors import InvalidInput, LimitExceeded, Malformed
 from opq.ids import BoxId
+from opq.model.boxes import Power
 from opq.model.features import (
     FEATURE_INDEX,
     FEATURE_NAMES,
@@ -23,7 +24,7 @@ from opq.model.features import (
     check_values,
 )
 from opq.rpc.twins import FrameTwin
-from opq.v1 import features_pb2
+from opq.v1 import box_pb2, features_pb2
 
 MAX_WINDOWS = 120
 MAX_FRAME_BYTES = 64 * 1024
@@ -37,6 +38,12 @@ TIME_SOURCES = {
     features_pb2.TIME_SOURCE_FREE: TimeSource.FREE,
 }
 TIME_SOURCE_NUMBERS = {source: number for number, source in TIME_SOURCES.items()}
+POWERS = {
+    box_pb2.POWER_SOURCE_UNSPECIFIED: Power.UNKNOWN,
+    box_pb2.POWER_SOURCE_MAINS: Power.MAINS,
+    box_pb2.POWER_SOURCE_BATTERY: Power.BATTERY,
+}
+POWER_NUMBERS = {power: number for number, power in POWERS.items()}
 
 
 def encode_frame(frame: FeatureFrame, source: TimeSource) -> bytes:

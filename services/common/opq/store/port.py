@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from opq.ids import AcquisitionId, BoxId, EventId, GridId, IncidentId, TaskId
-from opq.model.boxes import Box, BoxSeen, BoxStatus
+from opq.model.boxes import Box, BoxHealth, BoxSeen, BoxStatus
 from opq.model.events import Acquisition, AcquisitionState, Event, EventBox, EventState
 from opq.model.incidents import Incident, IncidentClass
 from opq.model.measurements import Measurement, Trend
@@ -62,8 +62,8 @@ class Boxes(Protocol):
         """Store a last gasp; an older one than stored changes nothing."""
         ...
 
-    def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
-        """Store what a box said of itself (`Power` value, frames not yet acknowledged)."""
+    def health(self, box_id: BoxId, health: BoxHealth) -> None:
+        """Store what a box said of itself."""
         ...
 
     def configured(

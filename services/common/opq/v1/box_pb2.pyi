@@ -36,7 +36,7 @@ class BoxUp(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., frame: _Optional[_Union[_features_pb2.FeatureFrame, _Mapping]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., last_gasp: _Optional[_Union[LastGasp, _Mapping]] = ...) -> None: ...
 
 class BoxDown(_message.Message):
-    __slots__ = ("welcome", "ack", "reject", "waveform_request", "cancel_request", "configure", "get_info")
+    __slots__ = ("welcome", "ack", "reject", "waveform_request", "cancel_request", "configure", "get_info", "update_offer")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     REJECT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class BoxDown(_message.Message):
     CANCEL_REQUEST_FIELD_NUMBER: _ClassVar[int]
     CONFIGURE_FIELD_NUMBER: _ClassVar[int]
     GET_INFO_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_OFFER_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     ack: Ack
     reject: Reject
@@ -51,7 +52,8 @@ class BoxDown(_message.Message):
     cancel_request: CancelRequest
     configure: Configure
     get_info: GetInfo
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reject: _Optional[_Union[Reject, _Mapping]] = ..., waveform_request: _Optional[_Union[WaveformRequest, _Mapping]] = ..., cancel_request: _Optional[_Union[CancelRequest, _Mapping]] = ..., configure: _Optional[_Union[Configure, _Mapping]] = ..., get_info: _Optional[_Union[GetInfo, _Mapping]] = ...) -> None: ...
+    update_offer: UpdateOffer
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reject: _Optional[_Union[Reject, _Mapping]] = ..., waveform_request: _Optional[_Union[WaveformRequest, _Mapping]] = ..., cancel_request: _Optional[_Union[CancelRequest, _Mapping]] = ..., configure: _Optional[_Union[Configure, _Mapping]] = ..., get_info: _Optional[_Union[GetInfo, _Mapping]] = ..., update_offer: _Optional[_Union[UpdateOffer, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("box_id", "agent_version", "boot_id", "u_din_v", "f_nominal_hz", "sample_rate_hz", "volts_per_count", "time_source", "clock_uncertainty_ns", "buffered_from_unix_ns", "spooled_frames", "codecs")
@@ -82,18 +84,22 @@ class Hello(_message.Message):
     def __init__(self, box_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., boot_id: _Optional[str] = ..., u_din_v: _Optional[float] = ..., f_nominal_hz: _Optional[float] = ..., sample_rate_hz: _Optional[float] = ..., volts_per_count: _Optional[float] = ..., time_source: _Optional[_Union[_features_pb2.TimeSource, str]] = ..., clock_uncertainty_ns: _Optional[int] = ..., buffered_from_unix_ns: _Optional[int] = ..., spooled_frames: _Optional[int] = ..., codecs: _Optional[_Iterable[_Union[_waveform_pb2.WaveformCodec, str]]] = ...) -> None: ...
 
 class Health(_message.Message):
-    __slots__ = ("power", "spooled_frames", "dropped_frames", "disk_free_bytes", "rejected_frames")
+    __slots__ = ("power", "spooled_frames", "dropped_frames", "disk_free_bytes", "rejected_frames", "battery_pct", "temperature_c")
     POWER_FIELD_NUMBER: _ClassVar[int]
     SPOOLED_FRAMES_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FRAMES_FIELD_NUMBER: _ClassVar[int]
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    BATTERY_PCT_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_C_FIELD_NUMBER: _ClassVar[int]
     power: PowerSource
     spooled_frames: int
     dropped_frames: int
     disk_free_bytes: int
     rejected_frames: int
-    def __init__(self, power: _Optional[_Union[PowerSource, str]] = ..., spooled_frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., rejected_frames: _Optional[int] = ...) -> None: ...
+    battery_pct: float
+    temperature_c: float
+    def __init__(self, power: _Optional[_Union[PowerSource, str]] = ..., spooled_frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., rejected_frames: _Optional[int] = ..., battery_pct: _Optional[float] = ..., temperature_c: _Optional[float] = ...) -> None: ...
 
 class CommandResult(_message.Message):
     __slots__ = ("command_id", "problem", "info")
@@ -189,3 +195,35 @@ class GetInfo(_message.Message):
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     def __init__(self, command_id: _Optional[str] = ...) -> None: ...
+
+class UpdateOffer(_message.Message):
+    __slots__ = ("command_id", "update_id", "version", "size_bytes")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    update_id: str
+    version: str
+    size_bytes: int
+    def __init__(self, command_id: _Optional[str] = ..., update_id: _Optional[str] = ..., version: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+
+class DownloadUpdateRequest(_message.Message):
+    __slots__ = ("box_id", "update_id", "offset")
+    BOX_ID_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    box_id: str
+    update_id: str
+    offset: int
+    def __init__(self, box_id: _Optional[str] = ..., update_id: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class DownloadUpdateResponse(_message.Message):
+    __slots__ = ("offset", "data", "crc32")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    data: bytes
+    crc32: int
+    def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ..., crc32: _Optional[int] = ...) -> None: ...

@@ -51,6 +51,11 @@ class BoxServiceStub(object):
                 request_serializer=opq_dot_v1_dot_waveform__pb2.ResumeWaveformRequest.SerializeToString,
                 response_deserializer=opq_dot_v1_dot_waveform__pb2.ResumeWaveformResponse.FromString,
                 _registered_method=True)
+        self.DownloadUpdate = channel.unary_stream(
+                '/opq.v1.BoxService/DownloadUpdate',
+                request_serializer=opq_dot_v1_dot_box__pb2.DownloadUpdateRequest.SerializeToString,
+                response_deserializer=opq_dot_v1_dot_box__pb2.DownloadUpdateResponse.FromString,
+                _registered_method=True)
 
 
 class BoxServiceServicer(object):
@@ -78,6 +83,13 @@ class BoxServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadUpdate(self, request, context):
+        """Gives the update a box was offered, from a byte on. NOT_FOUND if it was not offered to this box, or no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BoxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +107,11 @@ def add_BoxServiceServicer_to_server(servicer, server):
                     servicer.ResumeWaveform,
                     request_deserializer=opq_dot_v1_dot_waveform__pb2.ResumeWaveformRequest.FromString,
                     response_serializer=opq_dot_v1_dot_waveform__pb2.ResumeWaveformResponse.SerializeToString,
+            ),
+            'DownloadUpdate': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadUpdate,
+                    request_deserializer=opq_dot_v1_dot_box__pb2.DownloadUpdateRequest.FromString,
+                    response_serializer=opq_dot_v1_dot_box__pb2.DownloadUpdateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +196,33 @@ class BoxService(object):
             '/opq.v1.BoxService/ResumeWaveform',
             opq_dot_v1_dot_waveform__pb2.ResumeWaveformRequest.SerializeToString,
             opq_dot_v1_dot_waveform__pb2.ResumeWaveformResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadUpdate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/opq.v1.BoxService/DownloadUpdate',
+            opq_dot_v1_dot_box__pb2.DownloadUpdateRequest.SerializeToString,
+            opq_dot_v1_dot_box__pb2.DownloadUpdateResponse.FromString,
             options,
             channel_credentials,
             insecure,

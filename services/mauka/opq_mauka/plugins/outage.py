@@ -1,4 +1,4 @@
-"""Boxes that fell silent: power lost, box restarted and network lost told apart."""
+"""Boxes that fell silent or run on their battery: power cut, unplugged, restarted and network lost told apart."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -6,10 +6,15 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from opq.clock import NS
-from opq.model.boxes import Box, BoxStatus
+from opq.model.boxes import Box, BoxStatus, Power
 from opq.model.incidents import Finding, IncidentClass
 from opq.model.tasks import TaskKind
 from opq_mauka.sdk import EventContext, Plugin, PluginConfig, TickContext
+
+_TOGETHER_NS = 30 * NS
+"""What happens to two boxes within this is one happening: box clocks, last frames and last gasps are all this good."""
+_GASP_COUNTS_NS = 600 * NS
+"""A box in the dark that gasped within this has been in the dark since; frames of it may have come late."""
 
 
 class OutageConfig(PluginConfig):
@@ -17,17 +22,23 @@ class OutageConfig(PluginConfig):
 
     silence_s: float = Field(default=10.0, ge=2, le=3600)
     """Time without frames [s], while an ingest was there to take them."""
+    dark_pu: float = Field(default=0.1, gt=0, lt=0.9)
+    """A box on its battery that measures less than this [pu] has no mains; the limit of an interruption in IEEE 1159."""
 
 
 class Outage(Plugin[OutageConfig]):
-    """One incident per silence of a box, open until its frames come again.
+    """One incident per silence of a box, and per time that it measures nothing on its battery; open until that is over.
 
     A box says that its power is going if it can (last gasp); one that restarted has another boot id; one that comes back
     with the same boot id had only lost the network. Boxes that never sent a frame are not outages.
+
+    Of a box on its battery the others of its feeder (of its grid, if it has no feeder or is alone on it) tell what happened:
+    when one of them lost power about then too, it is a power cut; when they are all right, the box was unplugged, or only
+    its own circuit was switched off. Once it is a power cut it stays one, for the others may have power again earlier.
     """
 
     name: ClassVar[str] = "outage"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     config_class: ClassVar[type[PluginConfig]] = OutageConfig
     kinds: ClassVar[frozenset[TaskKind]] = frozenset({TaskKind.TICK})
     tick_period_s: ClassVar[float] = 2.0
@@ -49,38 +60,86 @@ class Outage(Plugin[OutageConfig]):
         now = context.now_unix_ns
         reconnected = status.connected_unix_ns if status.connected else 0
         heard = max(status.last_frame_unix_ns, context.ingest_up_since_unix_ns, reconnected)
-        silent = now - heard > self._silence_ns
+        silent, dark = now - heard > self._silence_ns, self._is_dark(box, status, now)
         if lasting is None:
-            return self._lasting(box, status, status.last_frame_unix_ns, now, None) if silent else None
-        start = lasting.start_unix_ns
-        fresh = status.last_frame_unix_ns > start and now - status.last_frame_unix_ns <= self._silence_ns
-        if fresh:
-            return self._ended(box, status, lasting, now)
-        update = self._lasting(box, status, start, now, lasting)
+            if dark:
+                start = status.last_gasp_unix_ns if 0 < now - status.last_gasp_unix_ns <= _GASP_COUNTS_NS else now
+                return self._lasting(context, box, status, start, None)
+            return self._lasting(context, box, status, status.last_frame_unix_ns, None) if silent else None
+        fresh = status.last_frame_unix_ns > lasting.start_unix_ns and self._is_fresh(status, now)
+        if fresh and not dark:
+            return self._ended(context, box, status, lasting)
+        update = self._lasting(context, box, status, lasting.start_unix_ns, lasting)
         return update if _facts(update) != _facts(lasting) else None
 
     @property
     def _silence_ns(self) -> int:
         return round(self.config.silence_s * NS)
 
-    def _lasting(self, box: Box, status: BoxStatus, start: int, now: int, before: Finding | None) -> Finding:
+    def _is_fresh(self, status: BoxStatus, now: int) -> bool:
+        return now - status.last_frame_unix_ns <= self._silence_ns
+
+    def _is_dark(self, box: Box, status: BoxStatus, now: int) -> bool:
+        """Whether a box measures no mains, and tells it on its battery."""
+        no_mains = status.u_rms_v < self.config.dark_pu * box.nominal.u_din_v
+        return status.power is Power.BATTERY and no_mains and self._is_fresh(status, now)
+
+    def _lasting(
+        self, context: TickContext, box: Box, status: BoxStatus, start: int, before: Finding | None
+    ) -> Finding:
         """Make or update an outage that lasts."""
-        cause = "power_lost" if self._gasped(status, start, now) else "unknown"
+        now = context.now_unix_ns
+        cause = self._power_cause(context, box, status, (start, now), before) or "unknown"
         boot_id = before.evidence["boot_id"] if before else status.boot_id
         return self._finding(box, status, (start, now), cause, boot_id)
 
-    def _ended(self, box: Box, status: BoxStatus, lasting: Finding, now: int) -> Finding:
+    def _ended(self, context: TickContext, box: Box, status: BoxStatus, lasting: Finding) -> Finding:
         """Close an outage and say what it was."""
+        now = context.now_unix_ns
         start, boot_id = lasting.start_unix_ns, lasting.evidence["boot_id"]
         reconnected = status.connected_unix_ns
         end = reconnected if start < reconnected <= now else now
-        if lasting.evidence["cause"] == "power_lost" or self._gasped(status, start, end):
-            cause = "power_lost"
-        elif status.boot_id != boot_id:
-            cause = "box_restarted"
-        else:
-            cause = "network_lost"
+        cause = self._power_cause(context, box, status, (start, end), lasting)
+        if cause is None:
+            cause = "box_restarted" if status.boot_id != boot_id else "network_lost"
         return self._finding(box, status, (start, end), cause, boot_id, ended=True)
+
+    def _power_cause(
+        self, context: TickContext, box: Box, status: BoxStatus, span: tuple[int, int], before: Finding | None
+    ) -> str | None:
+        """Say what became of the power; None if nothing tells that it went."""
+        start, end = span
+        said = str(before.evidence["cause"]) if before else ""
+        if said == "power_cut":
+            return said
+        on_battery = status.power is Power.BATTERY
+        if said not in ("power_lost", "unplugged") and not on_battery and not self._gasped(status, start, end):
+            return None
+        if not on_battery:
+            return said if said in ("power_lost", "unplugged") else "power_lost"
+        others = self._neighbours(context, box)
+        now = context.now_unix_ns
+        if any(self._lost_power(seen, start, now) for _, seen in others):
+            return "power_cut"
+        right = any(self._is_fresh(seen, now) and not self._is_dark(other, seen, now) for other, seen in others)
+        if right:
+            return "unplugged"
+        return said if said in ("power_lost", "unplugged") else "power_lost"
+
+    def _neighbours(self, context: TickContext, box: Box) -> list[tuple[Box, BoxStatus]]:
+        """Return the other boxes that ever sent a frame: of the feeder, or of the grid if there are none."""
+        grid = [
+            (other, seen)
+            for other, seen in context.boxes
+            if other.grid_id == box.grid_id and other.box_id != box.box_id and seen and seen.last_frame_unix_ns
+        ]
+        feeder = [(other, seen) for other, seen in grid if box.feeder and other.feeder == box.feeder]
+        return feeder or grid
+
+    def _lost_power(self, status: BoxStatus, about: int, now: int) -> bool:
+        """Whether a box gasped about a time, or fell silent then."""
+        gasped = abs(status.last_gasp_unix_ns - about) <= _TOGETHER_NS
+        return gasped or (not self._is_fresh(status, now) and abs(status.last_frame_unix_ns - about) <= _TOGETHER_NS)
 
     def _gasped(self, status: BoxStatus, start: int, end: int) -> bool:
         """Whether the box said that its power was going; on a battery frames may follow that for a while."""
@@ -99,6 +158,8 @@ class Outage(Plugin[OutageConfig]):
             "connected": status.connected,
             "power": status.power.value,
         }
+        if status.battery_pct is not None:
+            evidence["battery_pct"] = status.battery_pct
         if status.last_gasp_unix_ns:
             evidence["last_gasp_after_s"] = (status.last_gasp_unix_ns - start) / NS
         return Finding(
@@ -107,7 +168,7 @@ class Outage(Plugin[OutageConfig]):
             start_unix_ns=start,
             end_unix_ns=end,
             standard="OPQ",
-            clause=f"no frames for {self.config.silence_s:g} s",
+            clause=f"no frames for {self.config.silence_s:g} s, or no mains on battery",
             extreme=(end - start) / NS,
             unit="s",
             open_end=not ended,
@@ -117,4 +178,4 @@ class Outage(Plugin[OutageConfig]):
 
 def _facts(finding: Finding) -> dict[str, Any]:
     """Return the evidence that does not change by waiting."""
-    return {key: value for key, value in finding.evidence.items() if key != "duration_s"}
+    return {key: value for key, value in finding.evidence.items() if key not in ("duration_s", "battery_pct")}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pymongo.synchronous.database import Database
 
 from opq.ids import BoxId, GridId
-from opq.model.boxes import Box, BoxSeen, BoxStatus
+from opq.model.boxes import Box, BoxHealth, BoxSeen, BoxStatus
 from opq.store.documents import from_document, plain, to_document
 from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection
@@ -66,9 +66,9 @@ class MongoBoxes:
         """See the port."""
         self._status.update({"_id": box_id}, {"$max": {"last_gasp_unix_ns": unix_ns}})
 
-    def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
+    def health(self, box_id: BoxId, health: BoxHealth) -> None:
         """See the port."""
-        self._status.update({"_id": box_id}, {"$set": {"power": power, "spooled_frames": spooled_frames}})
+        self._status.update({"_id": box_id}, {"$set": to_document(health)})
 
     def configured(
         self, box_id: BoxId, session_id: str, unix_ns: int, window_cycles: int, configuration_problem: str = ""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from opq.ids import BoxId, GridId
-from opq.model.boxes import Box, BoxSeen, BoxStatus
+from opq.model.boxes import Box, BoxHealth, BoxSeen, BoxStatus
 from opq.store.documents import plain
 from opq.store.sqlite.connection import Connections
 from opq.store.sqlite.records import Records
@@ -77,11 +77,13 @@ class SqliteBoxes:
                 (unix_ns, box_id),
             )
 
-    def health(self, box_id: BoxId, power: str, spooled_frames: int) -> None:
+    def health(self, box_id: BoxId, health: BoxHealth) -> None:
         """See the port."""
+        rest = {"dropped_frames": health.dropped_frames, "battery_pct": health.battery_pct}
         with self._connections.writing() as db:
             db.execute(
-                "UPDATE box_status SET power = ?, spooled_frames = ? WHERE box_id = ?", (power, spooled_frames, box_id)
+                "UPDATE box_status SET power = ?, spooled_frames = ?, rest = json_patch(rest, ?) WHERE box_id = ?",
+                (health.power.value, health.spooled_frames, json.dumps(rest), box_id),
             )
 
     def configured(
