@@ -57,6 +57,8 @@ class SyntheticSource:
             await asyncio.sleep(max(0.0, (due - self._clock.monotonic_ns()) / NS))
             volts = self._waveform.volts(index, _BLOCK)
             counts = np.clip(np.rint(volts / self.volts_per_count), -32768, 32767).astype(np.int16)
-            yield SampleBlock(self._waveform.unix_ns(index), counts, TimeSource.NTP, 2_000_000)
+            true = self._waveform.unix_ns(index)
+            stamp = true + self._scenario.clock_error_ns(self._box_id, true)
+            yield SampleBlock(stamp, counts, TimeSource.NTP, 2_000_000)
             index += _BLOCK
         raise PowerLost

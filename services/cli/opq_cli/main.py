@@ -6,6 +6,7 @@ from importlib.metadata import version
 import typer
 
 from opq.errors import OpqError
+from opq_cli.chaos.command import chaos
 from opq_cli.commands import (
     analyze,
     boxes,
@@ -59,6 +60,7 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(makai.app, name="makai")
 app.command(name="trigger")(trigger.trigger)
+app.command(name="chaos")(chaos)
 app.command(name="export")(export.export)
 app.command(name="convert", rich_help_panel="Recordings")(convert.convert)
 

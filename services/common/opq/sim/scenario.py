@@ -45,6 +45,17 @@ class Disturbance:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The clock of a box is set, by somebody or something that is wrong."""
+
+    box_id: BoxId
+    at_s: float
+    """From the start of the scenario [s]."""
+    step_s: float
+    """By how much; negative is back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A grid of boxes and all that happens on it."""
 
@@ -55,6 +66,7 @@ class Scenario:
     disturbances: tuple[Disturbance, ...]
     repeat_s: float = 0.0
     """The disturbances happen again every so many seconds; 0 is once."""
+    clock_steps: tuple[ClockStep, ...] = ()
 
     def box(self, box_id: BoxId) -> Box:
         """Return one box of the scenario."""
@@ -67,6 +79,11 @@ class Scenario:
         """Start and end of a disturbance's occurrence, by default the first [ns since the epoch]."""
         start = self.start_unix_ns + seconds_ns(repetition * self.repeat_s + disturbance.start_s)
         return start, start + seconds_ns(disturbance.duration_s)
+
+    def clock_error_ns(self, box_id: BoxId, unix_ns: int) -> int:
+        """How far the clock of a box is ahead at a time [ns]."""
+        at = (unix_ns - self.start_unix_ns) / NS
+        return sum(seconds_ns(step.step_s) for step in self.clock_steps if step.box_id == box_id and step.at_s <= at)
 
     def outage_at(self, box_id: BoxId, unix_ns: int) -> bool:
         """Whether the box is without power at a time."""
