@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -41,23 +42,23 @@ def chaos(
     duration: Annotated[str, typer.Option(help="How long, e.g. 60s or 3m.")] = "3m",
     boxes: Annotated[int, typer.Option(help="Simulated boxes.", min=3, max=200)] = 50,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Keep everything in this folder; by default nothing is kept of a good run.")
+        Path | None,
+        typer.Option(help="Keep store and logs in this folder; by default those of a bad run in opq-chaos-SEED."),
     ] = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Start a whole site with simulated boxes, do to it what can happen, and check that nothing is lost or doubled.
 
-    Programs are killed and stopped, connections slowed, cut and broken, the store is locked, the disk filled (as root), clocks set,
-    garbage sent. Exit code 1 if anything is wrong afterwards.
+    Programs are killed and stopped, connections slowed, cut and broken, the store is locked, the disk filled (as root),
+    clocks are set, garbage is sent. Exit code 1 if anything is wrong afterwards.
     """
     duration_s = parse_seconds("--duration", duration)
     if not _SHORTEST_S <= duration_s <= _LONGEST_S:
         raise InvalidInput(f"--duration: got {duration}, expected {_SHORTEST_S:g}s to {_LONGEST_S:g}s")
     if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
         raise InvalidInput(f"--data-dir: {data_dir} is not empty; the books of a run begin with an empty folder")
-    folder = data_dir or Path(tempfile.mkdtemp(prefix="opq-chaos-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    report = asyncio.run(_Run(seed, duration_s, boxes, folder, as_json).run())
+    folder = Path(tempfile.mkdtemp(prefix="opq-chaos-"))
+    report = asyncio.run(_Run(seed, duration_s, boxes, folder, as_json).run(data_dir))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     sys.exit(1 if report["errors"] else 0)
@@ -72,15 +73,21 @@ class _Run:
         self._links: dict[str, Link] = {}
         self._memory_mb: dict[str, int] = {}
 
-    async def run(self) -> dict[str, Any]:
-        disk: Disk | None = Disk(self._folder)
-        if not disk or not disk.mount():
-            disk = None
+    async def run(self, keep: Path | None) -> dict[str, Any]:
+        disk = Disk(self._folder)
+        mounted = disk.mount()
         try:
-            return await self._on(disk)
+            report = await self._on(disk if mounted else None)
+            if keep is None and report["errors"]:
+                keep = Path(f"opq-chaos-{self._seed}")
+            if keep is not None:
+                shutil.copytree(self._folder, keep, ignore=shutil.ignore_patterns("boxes", "lock"), dirs_exist_ok=True)
+                self._say(f"store and logs are kept in {keep}")
+            return report
         finally:
-            if disk is not None:
+            if mounted:
                 disk.unmount()
+            shutil.rmtree(self._folder)
 
     async def _on(self, disk: Disk | None) -> dict[str, Any]:
         site = LocalSite(self._folder, self._say, self._deaths.append, self._reach)
