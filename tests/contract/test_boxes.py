@@ -82,13 +82,19 @@ def test_statuses_are_listed_by_box_id(store: Store) -> None:
 
 def test_a_new_session_keeps_the_newest_values_and_the_last_gasp(store: Store) -> None:
     store.boxes.connected(samples.status())
-    store.boxes.seen([BoxSeen(BOX, T0 + 7, 229.9, 49.987, 1.3)])
+    store.boxes.seen([BoxSeen(BOX, T0 + 7, T0 + 9, 229.9, 49.987, 1.3)])
     store.boxes.gasped(BOX, T0 + 8)
     store.boxes.disconnected(BOX, "session-1", T0 + 9)
     second = samples.status(session_id="session-2", connected_unix_ns=T0 + 10, power=Power.BATTERY, spooled_frames=0)
     store.boxes.connected(second)
     assert store.boxes.status(BOX) == replace(
-        second, last_frame_unix_ns=T0 + 7, u_rms_v=229.9, f_hz=49.987, thd_pct=1.3, last_gasp_unix_ns=T0 + 8
+        second,
+        last_frame_unix_ns=T0 + 7,
+        heard_unix_ns=T0 + 9,
+        u_rms_v=229.9,
+        f_hz=49.987,
+        thd_pct=1.3,
+        last_gasp_unix_ns=T0 + 8,
     )
 
 
@@ -117,25 +123,28 @@ def test_a_box_without_status_cannot_be_disconnected(store: Store) -> None:
 def test_the_newest_values_are_stored_for_many_boxes_at_once(store: Store) -> None:
     store.boxes.connected(samples.status("a"))
     store.boxes.connected(samples.status("b"))
-    store.boxes.seen([BoxSeen(BoxId("a"), T0, 230.5, 50.01, 1.5), BoxSeen(BoxId("b"), T0 + 1, 119.5, 60.01, 2.5)])
+    a, b = BoxSeen(BoxId("a"), T0, T0 + 2, 230.5, 50.01, 1.5), BoxSeen(BoxId("b"), T0 + 1, T0 + 2, 119.5, 60.01, 2.5)
+    store.boxes.seen([a, b])
     assert store.boxes.statuses() == [
-        samples.status("a", last_frame_unix_ns=T0, u_rms_v=230.5, f_hz=50.01, thd_pct=1.5),
-        samples.status("b", last_frame_unix_ns=T0 + 1, u_rms_v=119.5, f_hz=60.01, thd_pct=2.5),
+        samples.status("a", last_frame_unix_ns=T0, heard_unix_ns=T0 + 2, u_rms_v=230.5, f_hz=50.01, thd_pct=1.5),
+        samples.status("b", last_frame_unix_ns=T0 + 1, heard_unix_ns=T0 + 2, u_rms_v=119.5, f_hz=60.01, thd_pct=2.5),
     ]
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_the_newest_values_never_go_back(store: Store, together: bool) -> None:
     store.boxes.connected(samples.status())
-    newer, older = BoxSeen(BOX, T0 + 5, 230.0, 50.0, 1.0), BoxSeen(BOX, T0 + 4, 1.0, 1.0, 1.0)
+    newer, older = BoxSeen(BOX, T0 + 5, T0 + 6, 230.0, 50.0, 1.0), BoxSeen(BOX, T0 + 4, T0 + 7, 1.0, 1.0, 1.0)
     for batch in [[newer, older]] if together else [[newer], [older], [newer]]:
         store.boxes.seen(batch)
-    assert store.boxes.status(BOX) == samples.status(last_frame_unix_ns=T0 + 5, u_rms_v=230.0, f_hz=50.0, thd_pct=1.0)
+    assert store.boxes.status(BOX) == samples.status(
+        last_frame_unix_ns=T0 + 5, heard_unix_ns=T0 + 7, u_rms_v=230.0, f_hz=50.0, thd_pct=1.0
+    )
 
 
 def test_what_is_seen_of_a_box_without_status_does_not_bring_it_back(store: Store) -> None:
     store.boxes.seen([])
-    store.boxes.seen([BoxSeen(BOX, T0, 230.0, 50.0, 1.0)])
+    store.boxes.seen([BoxSeen(BOX, T0, T0, 230.0, 50.0, 1.0)])
     store.boxes.gasped(BOX, T0)
     store.boxes.health(BOX, BoxHealth(Power.BATTERY, 9))
     assert store.boxes.statuses() == []

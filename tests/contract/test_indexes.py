@@ -54,7 +54,7 @@ def use_everything(store: Store) -> None:
 def use_boxes(store: Store) -> None:
     store.boxes.put(samples.box())
     store.boxes.connected(samples.status())
-    store.boxes.seen([BoxSeen(BOX, T0, 1.0, 1.0, 1.0)])
+    store.boxes.seen([BoxSeen(BOX, T0, T0, 1.0, 1.0, 1.0)])
     store.boxes.gasped(BOX, T0)
     store.boxes.health(BOX, BoxHealth(Power.MAINS, 1))
     store.boxes.disconnected(BOX, "session-1", T0)

@@ -8,7 +8,7 @@ because at a box's next greeting every minute since its last trend is folded.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opq.clock import MINUTE_NS, Clock
 from opq.errors import InvalidInput
@@ -131,12 +131,16 @@ class Recorder:
             self._store.trends.put(trends)
 
     def _note_seen(self, rows: list[Measurement]) -> None:
+        now = self._clock.unix_ns()
         for row in rows:
             end = row.start_unix_ns + row.duration_ns
             known = self._seen.get(row.box_id)
             if known is None or end > known.last_frame_unix_ns:
                 mean = row.values[MEAN]
-                self._seen[row.box_id] = BoxSeen(row.box_id, end, float(mean[_U]), float(mean[_F]), float(mean[_THD]))
+                values = float(mean[_U]), float(mean[_F]), float(mean[_THD])
+                self._seen[row.box_id] = BoxSeen(row.box_id, end, now, *values)
+            else:
+                self._seen[row.box_id] = replace(known, heard_unix_ns=now)
 
 
 _U, _F, _THD = (FEATURE_INDEX[name] for name in ("u_rms_v", "f_hz", "thd_pct"))

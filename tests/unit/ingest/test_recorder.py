@@ -140,7 +140,7 @@ class AwayStore:
 def test_the_newest_values_of_each_box_are_noted(recorder: Recorder) -> None:
     recorder.record([second(2, NOW, u_rms_v=119.0), second(1, NOW - 10 * NS, u_rms_v=117.0)])
     (seen,) = recorder.take_seen()
-    assert (seen.box_id, seen.last_frame_unix_ns, seen.u_rms_v) == ("b-1", NOW + NS, 119.0)
+    assert (seen.box_id, seen.last_frame_unix_ns, seen.heard_unix_ns, seen.u_rms_v) == ("b-1", NOW + NS, NOW, 119.0)
     assert recorder.take_seen() == []
 
 

@@ -224,3 +224,11 @@ def test_a_box_without_battery_that_gasped_lost_its_power_whatever_its_neighbour
     finding = site_tick([(HERE, gone), (NEAR, RIGHT)])
     assert finding
     assert finding.evidence["cause"] == "power_lost"
+
+
+def test_a_box_whose_clock_was_set_back_is_not_out_as_long_as_it_is_heard() -> None:
+    back = replace(QUIET, heard_unix_ns=NOW - NS)
+    assert tick(back) == []
+    (lasting,) = tick(replace(QUIET, heard_unix_ns=NOW - 11 * NS))
+    (ended,) = tick(back, lasting)
+    assert not ended.open_end

@@ -101,7 +101,7 @@ def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) ->
     )
     typer.echo(f"the box says: {told_by_box(status, now)}")
     typer.echo(f"runs on: {runs_on(status)}")
-    typer.echo(f"last seen: {age(status.last_frame_unix_ns, now) if status else 'never'}")
+    typer.echo(f"last seen: {age(status.seen_unix_ns, now) if status else 'never'}")
 
 
 @app.command()
@@ -143,7 +143,7 @@ def _row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> list[str]:
         return [*head, "", "never", "", "", ""]
     state = "on line" if status.connected else "off line"
     values = [f"{status.u_rms_v:.2f}", f"{status.f_hz:.3f}", f"{status.thd_pct:.2f}"]
-    return [*head, state, age(status.last_frame_unix_ns, now_unix_ns), *values]
+    return [*head, state, age(status.seen_unix_ns, now_unix_ns), *values]
 
 
 def _note(box: Box, overrides: Overrides, statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> str:

@@ -39,7 +39,7 @@ def _boxes(store: Store, now_unix_ns: int) -> Table:
     table = _table("box", "V", "Hz", "THD %", "last window")
     statuses = store.boxes.statuses()
     for status in statuses[:16]:
-        age = (now_unix_ns - status.last_frame_unix_ns) / NS if status.last_frame_unix_ns else None
+        age = (now_unix_ns - status.seen_unix_ns) / NS if status.seen_unix_ns else None
         values = [f"{status.u_rms_v:.2f}", f"{status.f_hz:.3f}", f"{status.thd_pct:.2f}"]
         table.add_row(status.box_id, *values, "never" if age is None else f"{age:.1f} s ago")
     if len(statuses) > 16:

@@ -87,7 +87,9 @@ class BoxStatus:
     connected_unix_ns: int = 0
     disconnected_unix_ns: int = 0
     last_frame_unix_ns: int = 0
-    """End of the newest window stored."""
+    """End of the newest window stored, by the clock of the box."""
+    heard_unix_ns: int = 0
+    """When frames last came, by the clock of the site."""
     last_gasp_unix_ns: int = 0
     """When the box last said that its power was going; 0 is never."""
     u_rms_v: float = 0.0
@@ -110,6 +112,11 @@ class BoxStatus:
     configuration_problem: str = ""
     """Why it refused the last one; empty if it did not."""
 
+    @property
+    def seen_unix_ns(self) -> int:
+        """When the box was last there: what its clock says counts only if that is later; 0 is never."""
+        return max(self.heard_unix_ns, self.last_frame_unix_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class BoxSeen:
@@ -117,6 +124,7 @@ class BoxSeen:
 
     box_id: BoxId
     last_frame_unix_ns: int
+    heard_unix_ns: int
     u_rms_v: float
     f_hz: float
     thd_pct: float

@@ -41,9 +41,9 @@ class Boxes(Protocol):
         ...
 
     def connected(self, status: BoxStatus) -> None:
-        """Store a new session's status. `last_frame_unix_ns`, values and `last_gasp_unix_ns` already stored are kept.
+        """Store a new session's status; what is already stored of frames is kept.
 
-        Values are `u_rms_v`, `f_hz` and `thd_pct`.
+        That is `last_frame_unix_ns`, `heard_unix_ns`, `u_rms_v`, `f_hz`, `thd_pct` and `last_gasp_unix_ns`.
         """
         ...
 
@@ -52,7 +52,7 @@ class Boxes(Protocol):
         ...
 
     def seen(self, seen: Sequence[BoxSeen]) -> None:
-        """Update the newest values of many boxes; `last_frame_unix_ns` never goes back (an older one changes nothing).
+        """Update the newest values of many boxes; an older `last_frame_unix_ns` than is known changes only `heard_unix_ns`.
 
         A box without status (never connected, or removed) stays without; so it does for `gasped` and `health`.
         """

@@ -59,15 +59,14 @@ class Outage(Plugin[OutageConfig]):
         """Say what is new of a box: nothing, an outage, what is learned of one, or its end."""
         now = context.now_unix_ns
         reconnected = status.connected_unix_ns if status.connected else 0
-        heard = max(status.last_frame_unix_ns, context.ingest_up_since_unix_ns, reconnected)
+        heard = max(status.seen_unix_ns, context.ingest_up_since_unix_ns, reconnected)
         silent, dark = now - heard > self._silence_ns, self._is_dark(box, status, now)
         if lasting is None:
             if dark:
                 start = status.last_gasp_unix_ns if 0 < now - status.last_gasp_unix_ns <= _GASP_COUNTS_NS else now
                 return self._lasting(context, box, status, start, None)
             return self._lasting(context, box, status, status.last_frame_unix_ns, None) if silent else None
-        fresh = status.last_frame_unix_ns > lasting.start_unix_ns and self._is_fresh(status, now)
-        if fresh and not dark:
+        if self._is_fresh(status, now) and not dark:
             return self._ended(context, box, status, lasting)
         update = self._lasting(context, box, status, lasting.start_unix_ns, lasting)
         return update if _facts(update) != _facts(lasting) else None
@@ -77,7 +76,7 @@ class Outage(Plugin[OutageConfig]):
         return round(self.config.silence_s * NS)
 
     def _is_fresh(self, status: BoxStatus, now: int) -> bool:
-        return now - status.last_frame_unix_ns <= self._silence_ns
+        return now - status.seen_unix_ns <= self._silence_ns
 
     def _is_dark(self, box: Box, status: BoxStatus, now: int) -> bool:
         """Whether a box measures no mains, and tells it on its battery."""

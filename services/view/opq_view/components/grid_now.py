@@ -50,7 +50,7 @@ def box_state(status: BoxStatus | None, now_unix_ns: int) -> BoxState:
         return BoxState.NEVER_SEEN
     if not status.connected:
         return BoxState.OFF_LINE
-    return BoxState.ON_LINE if now_unix_ns - status.last_frame_unix_ns <= _SILENT_NS else BoxState.LATE
+    return BoxState.ON_LINE if now_unix_ns - status.seen_unix_ns <= _SILENT_NS else BoxState.LATE
 
 
 def grids_now(boxes: Iterable[Box], statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> list[GridNow]:
@@ -79,7 +79,7 @@ def _rank(status: BoxStatus | None, now_unix_ns: int) -> int:
 def _grid_now(grid_id: GridId, boxes: Sequence[Box], statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> GridNow:
     known = [(box, status) for box in boxes if (status := statuses.get(box.box_id)) is not None]
     live = [(box, status) for box, status in known if box_state(status, now_unix_ns) is BoxState.ON_LINE]
-    newest = max((status.last_frame_unix_ns for _, status in known), default=0)
+    newest = max((status.seen_unix_ns for _, status in known), default=0)
     if not live:
         return GridNow(grid_id, len(boxes), 0, None, None, None, newest)
     u_pct = np.array([100 * status.u_rms_v / box.nominal.u_din_v for box, status in live])

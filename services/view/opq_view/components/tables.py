@@ -41,7 +41,7 @@ def _box_row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> tuple[str,
     values: tuple[str, str, str] = (NOTHING, NOTHING, NOTHING)
     if status is not None and state is BoxState.ON_LINE:
         values = (f"{status.u_rms_v:.1f}", f"{status.f_hz:.3f}", f"{status.thd_pct:.2f}")
-    seen = ago(status.last_frame_unix_ns, now_unix_ns) if status else "never"
+    seen = ago(status.seen_unix_ns, now_unix_ns) if status else "never"
     colour = {BoxState.ON_LINE: "green", BoxState.LATE: "orange", BoxState.OFF_LINE: "red", BoxState.NEVER_SEEN: "gray"}
     return (
         f"**{box.box_id}**",

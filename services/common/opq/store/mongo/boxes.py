@@ -11,7 +11,7 @@ from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection
 from opq.store.mongo.connection import Document
 
-_KEPT = ("last_frame_unix_ns", "u_rms_v", "f_hz", "thd_pct", "last_gasp_unix_ns")
+_KEPT = ("last_frame_unix_ns", "heard_unix_ns", "u_rms_v", "f_hz", "thd_pct", "last_gasp_unix_ns")
 """What a new session leaves as it is."""
 
 
@@ -52,15 +52,13 @@ class MongoBoxes:
 
     def seen(self, seen: Sequence[BoxSeen]) -> None:
         """See the port."""
-        self._status.update_many(
-            [
-                (
-                    {"_id": one.box_id, "last_frame_unix_ns": {"$lte": one.last_frame_unix_ns}},
-                    {"$set": to_document(one)},
-                )
-                for one in seen
-            ]
-        )
+        updates: list[tuple[Document, Document]] = []
+        for one in seen:
+            newest = to_document(one)
+            heard = {"$max": {"heard_unix_ns": newest.pop("heard_unix_ns")}}
+            not_newer = {"last_frame_unix_ns": {"$lte": one.last_frame_unix_ns}}
+            updates += [({"_id": one.box_id}, heard), ({"_id": one.box_id, **not_newer}, {"$set": newest})]
+        self._status.update_many(updates)
 
     def gasped(self, box_id: BoxId, unix_ns: int) -> None:
         """See the port."""

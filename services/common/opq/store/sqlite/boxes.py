@@ -14,9 +14,11 @@ _KEPT = ("last_frame_unix_ns", "u_rms_v", "f_hz", "thd_pct", "last_gasp_unix_ns"
 """What a new session leaves as it is."""
 _RENEWED = ("connected", "session_id", "disconnected_unix_ns", "power", "spooled_frames")
 _STATUS = Records(BoxStatus, "box_status", ("box_id", *_RENEWED, *_KEPT))
+_HEARD = "coalesce(json_extract(box_status.rest, '$.heard_unix_ns'), 0)"
 _CONNECT = (
     f"{_STATUS.insert} ON CONFLICT (box_id) DO UPDATE SET "
-    f"{', '.join(f'{column} = excluded.{column}' for column in (*_RENEWED, 'rest'))}"
+    f"{', '.join(f'{column} = excluded.{column}' for column in _RENEWED)}, "
+    f"rest = json_set(excluded.rest, '$.heard_unix_ns', {_HEARD})"
 )
 
 
@@ -63,6 +65,10 @@ class SqliteBoxes:
         if not seen:
             return
         with self._connections.writing() as db:
+            db.executemany(
+                f"UPDATE box_status SET rest = json_set(rest, '$.heard_unix_ns', max({_HEARD}, ?2)) WHERE box_id = ?1",
+                [(one.box_id, one.heard_unix_ns) for one in seen],
+            )
             db.executemany(
                 "UPDATE box_status SET last_frame_unix_ns = ?2, u_rms_v = ?3, f_hz = ?4, thd_pct = ?5 "
                 "WHERE box_id = ?1 AND last_frame_unix_ns <= ?2",
