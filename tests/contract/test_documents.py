@@ -24,7 +24,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.fixture(params=["settings", "checkpoints"])
+@pytest.fixture(params=["settings", "checkpoints", "certificates"])
 def documents(store: Store, request: pytest.FixtureRequest) -> Documents:
     found: Documents = getattr(store, request.param)
     return found

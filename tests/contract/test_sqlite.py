@@ -16,7 +16,7 @@ import pytest
 from opq.errors import CorruptData, InvalidInput, Unavailable
 from opq.ids import AcquisitionId, BoxId
 from opq.store import Store, open_store
-from opq.store.sqlite import connection, volumes
+from opq.store.sqlite import connection, schema, volumes
 from opq.testing import samples
 from opq.testing.samples import T0
 
@@ -151,12 +151,26 @@ def test_a_file_that_is_gone_is_unavailable(sqlite_store: Store, sqlite_director
         sqlite_store.ping()
 
 
+def test_a_file_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_has(sqlite_directory: Path) -> None:
+    store = open_store(f"sqlite:{sqlite_directory}")
+    store.settings.put("key", {"kept": True})
+    store.close()
+    database = apsw.Connection(str(sqlite_directory / "opq.sqlite"))
+    database.execute("DROP TABLE certificates")
+    database.pragma("user_version", 1)
+    database.close()
+    store = open_store(f"sqlite:{sqlite_directory}")
+    store.certificates.put("key", {})
+    assert store.settings.get("key") == {"kept": True}
+    store.close()
+
+
 def test_a_file_of_a_newer_version_is_refused(sqlite_directory: Path) -> None:
     open_store(f"sqlite:{sqlite_directory}").close()
     database = apsw.Connection(str(sqlite_directory / "opq.sqlite"))
     database.pragma("user_version", 99)
     database.close()
-    with pytest.raises(InvalidInput, match="version 99, expected at most 1"):
+    with pytest.raises(InvalidInput, match=f"version 99, expected at most {schema.VERSION}"):
         open_store(f"sqlite:{sqlite_directory}")
 
 

@@ -390,7 +390,11 @@ class Tasks(Protocol):
 
 
 class Documents(Protocol):
-    """A collection of JSON-like documents by key: `settings` (what people set) and `checkpoints` (what programs remember)."""
+    """A collection of JSON-like documents by key.
+
+    `settings` is what people set, `checkpoints` what programs remember, `certificates` who was given a certificate or a
+    token, and what was revoked (`opq.store.certificates`).
+    """
 
     def put(self, key: str, document: Mapping[str, Any]) -> None:
         """Create or replace. Values are JSON-like: str, bool, int, finite float, None, lists and string-keyed maps."""
@@ -405,7 +409,7 @@ class Documents(Protocol):
         ...
 
     def remove(self, key: str) -> bool:
-        """Remove one; whether it was there."""
+        """Remove one; whether it was there. Of several at once one is told that it was."""
         ...
 
 
@@ -434,6 +438,7 @@ class Store(Protocol):
     tasks: Tasks
     settings: Documents
     checkpoints: Documents
+    certificates: Documents
     heartbeats: Heartbeats
 
     def ping(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings, checkpoints and heartbeats in MongoDB."""
+"""Settings, checkpoints, certificates and heartbeats in MongoDB."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ class MongoDocuments:
     database : Database
         An open database.
     name : str
-        ``settings`` or ``checkpoints``.
+        ``settings``, ``checkpoints`` or ``certificates``.
     """
 
     def __init__(self, database: Database[Document], name: str) -> None:

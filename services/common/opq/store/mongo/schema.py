@@ -25,6 +25,7 @@ TASKS = "tasks"
 TASK_PLUGINS = "task_plugins"
 SETTINGS = "settings"
 CHECKPOINTS = "checkpoints"
+CERTIFICATES = "certificates"
 SERVICES = "services"
 
 

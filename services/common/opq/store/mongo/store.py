@@ -57,6 +57,7 @@ class MongoStore:
         self.tasks: Tasks = MongoTasks(database)
         self.settings: Documents = MongoDocuments(database, schema.SETTINGS)
         self.checkpoints: Documents = MongoDocuments(database, schema.CHECKPOINTS)
+        self.certificates: Documents = MongoDocuments(database, schema.CERTIFICATES)
         self.heartbeats: Heartbeats = MongoHeartbeats(database)
 
     def ping(self) -> None:

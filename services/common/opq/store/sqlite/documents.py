@@ -1,4 +1,4 @@
-"""Settings, checkpoints and heartbeats in SQLite."""
+"""Settings, checkpoints, certificates and heartbeats in SQLite."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class SqliteDocuments:
     connections : Connections
         Where the table is.
     table : str
-        ``settings`` or ``checkpoints``.
+        ``settings``, ``checkpoints`` or ``certificates``.
     """
 
     def __init__(self, connections: Connections, table: str) -> None:

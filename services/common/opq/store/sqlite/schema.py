@@ -11,7 +11,6 @@ import apsw
 from opq.errors import InvalidInput
 from opq.store.sqlite.connection import Connections
 
-VERSION = 1
 _TABLES = """
 CREATE TABLE opq_boxes (box_id TEXT PRIMARY KEY, grid_id TEXT NOT NULL, rest TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX opq_boxes_grid ON opq_boxes (grid_id, box_id);
@@ -95,10 +94,16 @@ CREATE TABLE checkpoints (key TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT 
 CREATE TABLE services (service_id TEXT PRIMARY KEY, role TEXT NOT NULL, rest TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX services_role ON services (role, service_id);
 """
+_STEPS = (
+    _TABLES,
+    "CREATE TABLE certificates (key TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;",
+)
+"""Step n makes version n of n - 1; a step that was released is never changed."""
+VERSION = len(_STEPS)
 
 
 def create(connections: Connections) -> None:
-    """Make the tables if the file is new; several processes may do so at once.
+    """Make the tables that the file does not have yet; several processes may do so at once.
 
     Raises
     ------
@@ -112,8 +117,9 @@ def create(connections: Connections) -> None:
                 f"store: the file has schema version {version}, expected at most {VERSION}; a newer opq made it, "
                 f"so update this one"
             )
-        if version == 0:
-            db.execute(_TABLES)
+        if version < VERSION:
+            for step in _STEPS[version:]:
+                db.execute(step)
             db.pragma("user_version", VERSION)
 
 

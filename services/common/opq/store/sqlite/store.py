@@ -67,6 +67,7 @@ class SqliteStore:
         self.tasks: Tasks = SqliteTasks(self._connections)
         self.settings: Documents = SqliteDocuments(self._connections, "settings")
         self.checkpoints: Documents = SqliteDocuments(self._connections, "checkpoints")
+        self.certificates: Documents = SqliteDocuments(self._connections, "certificates")
         self.heartbeats: Heartbeats = SqliteHeartbeats(self._connections)
 
     def ping(self) -> None:
