@@ -16,11 +16,11 @@ from opq.clock import NS, Clock
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
 from opq.model.features import FeatureFrame, TimeSource, Windows
-from opq.rpc.channels import open_channel
 from opq.rpc.frames import POWER_NUMBERS, TIME_SOURCE_NUMBERS, encode_frame
 from opq.v1 import box_pb2, waveform_pb2
 from opq_box_agent.durable import write_out
 from opq_box_agent.framing import Framer
+from opq_box_agent.identity import Access, Credentials
 from opq_box_agent.link import Link
 from opq_box_agent.power import PowerState, read_power, read_temperature_c
 from opq_box_agent.ring import Ring
@@ -56,6 +56,7 @@ class AgentConfig:
     backfill_per_s: float = BACKFILL_PER_S
     sys_class: Path | None = None
     """Where the kernel tells of power supplies and temperatures; None: nothing is known of them."""
+    credentials: Credentials | None = None
 
 
 class Agent:
@@ -148,8 +149,9 @@ class Agent:
     # --- what the link asks of the box
 
     async def _connect(self) -> None:
-        async with open_channel(self._config.ingest) as channel:
-            await self._link.run(channel)
+        access = Access(self._config.ingest, self._config.credentials, self._clock, self._log)
+        async with access.dialer() as dialer:
+            await self._link.run(dialer)
 
     @property
     def time(self) -> tuple[TimeSource, int]:

@@ -16,6 +16,7 @@ import grpc.aio
 from opq.clock import NS, Clock
 from opq.ids import BoxId
 from opq.model.features import TimeSource
+from opq.rpc.channels import Dialer
 from opq.v1 import box_pb2, problem_pb2
 from opq_box_agent.samples import Samples
 from opq_box_agent.session import (
@@ -32,7 +33,12 @@ from opq_box_agent.upload import Uploader
 _GREETING_TIMEOUT_S = 10.0
 _MAX_BACKOFF_S = 5.0
 _REFUSED_BACKOFF_S = 15.0
-_REFUSALS = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED)
+_REFUSALS = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+)
 
 
 class Device(Protocol):
@@ -68,6 +74,8 @@ class Link:
         self._clock, self._log = clock, log
         self._random = random.Random(zlib.crc32(box_id.encode()) ^ clock.monotonic_ns())
         self._wake = asyncio.Event()
+        self._told = ""
+        """Why there was no connection, as it was said last."""
         self.refusal = ""
         """Why ingest does not let the box in; empty if it does or is away."""
 
@@ -75,17 +83,18 @@ class Link:
         """Say that the session may have something to send."""
         self._wake.set()
 
-    async def run(self, channel: grpc.aio.Channel) -> None:
+    async def run(self, dialer: Dialer) -> None:
         """Connect, speak, and connect again with a growing, jittered pause."""
         failures = 0
         while True:
-            greeted = await self._connection(channel)
+            greeted = await self._connection(dialer)
             failures = 0 if greeted else failures + 1
             longest = _REFUSED_BACKOFF_S if self.refusal else min(_MAX_BACKOFF_S, 0.5 * 2**failures)
             await asyncio.sleep(self._random.uniform(0.1, longest))
 
-    async def _connection(self, channel: grpc.aio.Channel) -> bool:
+    async def _connection(self, dialer: Dialer) -> bool:
         """Hold one connection until it breaks; whether it got as far as a welcome."""
+        channel = await dialer.channel()
         connect = channel.stream_stream(
             "/opq.v1.BoxService/Connect", request_serializer=None, response_deserializer=box_pb2.BoxDown.FromString
         )
@@ -101,13 +110,13 @@ class Link:
                     break
                 if not greeted:
                     self._log.info("connected", waiting_frames=self._session.waiting)
-                    greeted, self.refusal = True, ""
+                    greeted, self.refusal, self._told = True, "", ""
                 wish = self._session.receive(message)
                 if wish is not None:
                     self._fulfil(wish, uploader)
                 self._wake.set()
         except (grpc.aio.AioRpcError, TimeoutError) as error:
-            self._lost(error, greeted)
+            self._lost(error, greeted, dialer)
         finally:
             closed.set()
             call.cancel()
@@ -116,7 +125,7 @@ class Link:
             await uploader.close()
         return greeted
 
-    def _lost(self, error: grpc.aio.AioRpcError | TimeoutError, greeted: bool) -> None:
+    def _lost(self, error: grpc.aio.AioRpcError | TimeoutError, greeted: bool, dialer: Dialer) -> None:
         code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
         detail = (error.details() if isinstance(error, grpc.aio.AioRpcError) else "no welcome in time") or ""
         if code in _REFUSALS:
@@ -125,6 +134,9 @@ class Link:
             self.refusal = detail
         elif greeted:
             self._log.warning("connection lost", reason=detail)
+        elif dialer.material is not None and (why := dialer.explain(detail, self._clock.unix_ns())) != self._told:
+            self._told = why
+            self._log.warning("no connection", reason=why)
 
     async def _outgoing(self, closed: asyncio.Event) -> AsyncIterator[bytes]:
         """Yield what goes up one connection; gRPC may still ask after it was closed, and must then get nothing."""

@@ -3,21 +3,27 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 
 from opq.rpc.service import ServiceSettings
+from opq.rpc.tls import TlsSettings
 from opq.times import parse_seconds
 from opq_box_agent.power import SYS_CLASS
 from opq_box_agent.session import BACKFILL_PER_S
 
 
-class BoxSettings(ServiceSettings):
+class BoxSettings(TlsSettings):
     """Measure one box and stream its features to ingest."""
 
     box_id: str = Field(description="name of the box as it is enrolled, a-z 0-9 -")
     ingest: str = Field("127.0.0.1:4500", description="address and port of ingest, HOST:PORT")
+    enrol_token: SecretStr | None = Field(
+        None, description="one-time token (opq boxes enrol) with which the box gets its certificate at its first start"
+    )
+    enrol: str = Field("", description="where to enrol, HOST:PORT; empty: the host of --ingest, port 4503")
     data_dir: Path = Field(
-        Path("opq-box-data"), description="where ring buffer and spool are kept; one folder per box in it"
+        Path("opq-box-data"),
+        description="where ring buffer, spool and certificate are kept; one folder per box in it",
     )
     u_din_v: float = Field(120.0, ge=50, le=1000, description="declared voltage Udin [V]")
     f_nominal_hz: float = Field(60.0, ge=45, le=65, description="nominal frequency [Hz]")
@@ -77,6 +83,11 @@ class FleetSettings(ServiceSettings):
         description="grid: send each box's frames later by its own part of this [s], not all together",
     )
     own_connections: bool = Field(False, description="grid: a connection per box, not one for 64")
+    identities: Path | None = Field(
+        None,
+        description="grid: folder with BOX_ID.pem and ca.crt (opq ca issue box): each box shows its own certificate, "
+        "in a connection of its own, and renews it",
+    )
     truth: Path | None = Field(None, description="grid: write what really happens to this JSON file")
     write_boxes: Path | None = Field(
         None, description="grid: write the boxes to this JSON file and end; enrol them with opq boxes add --from FILE"

@@ -24,6 +24,12 @@ MAX_WAIT_S = 120.0
 MAX_SPAN_NS = 3600 * NS
 _AT_ONCE = 2
 _TRIES = 5
+_REFUSALS = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+)
 
 
 class Uploader:
@@ -95,7 +101,7 @@ class Uploader:
                     log.info("waveform sent", samples=len(answer.counts), bytes=len(data))
                     return
                 except grpc.aio.AioRpcError as error:
-                    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                    if error.code() in _REFUSALS:
                         log.error("upload refused", reason=error.details())
                         return
                     log.warning("upload broke off", attempt=attempt, code=error.code().name, reason=error.details())

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -11,68 +10,18 @@ import grpc.aio
 import numpy as np
 import pytest
 
-from opq.codec import encode, samples_crc32
 from opq.ids import AcquisitionId, BoxId, EventId
 from opq.model.boxes import BoxStatus
 from opq.model.events import Acquisition
 from opq.model.features import FEATURE_INDEX, TimeSource
 from opq.rpc.channels import healthy
 from opq.rpc.frames import encode_frame
-from opq.rpc.twins import BoxUpTwin
 from opq.testing.frames import good_frame
+from opq.testing.peer import Peer, Upload, a_frame
 from opq.testing.processes import soon
-from opq.v1 import box_pb2, box_pb2_grpc, problem_pb2, waveform_pb2
+from opq.v1 import box_pb2, problem_pb2, waveform_pb2
 
 NS = 1_000_000_000
-
-
-class Peer:
-    """A hand-driven box: sends exactly the bytes it is told to."""
-
-    def __init__(self, address: str) -> None:
-        self.channel = grpc.aio.insecure_channel(address)
-        self.call = self.channel.stream_stream(
-            "/opq.v1.BoxService/Connect", request_serializer=None, response_deserializer=box_pb2.BoxDown.FromString
-        )()
-        self.stub = box_pb2_grpc.BoxServiceStub(self.channel)
-
-    async def __aenter__(self) -> "Peer":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.call.cancel()
-        await self.channel.close()
-
-    async def hello(self, box_id: str) -> box_pb2.BoxDown:
-        await self.send(box_pb2.BoxUp(hello=box_pb2.Hello(box_id=box_id, boot_id="x")).SerializeToString())
-        welcome = await self.receive()
-        self.first = (await self.receive()).configure
-        return welcome
-
-    async def answer(self, command_id: str, problem: str = "") -> None:
-        result = box_pb2.CommandResult(command_id=command_id)
-        if problem:
-            result.problem.message = problem
-        await self.send(box_pb2.BoxUp(command_result=result).SerializeToString())
-
-    async def send(self, data: bytes) -> None:
-        await self.call.write(data)
-
-    async def frame(self, data: bytes) -> None:
-        await self.send(BoxUpTwin(frame=data).SerializeToString())
-
-    async def receive(self) -> box_pb2.BoxDown:
-        message = await asyncio.wait_for(self.call.read(), 10)
-        assert isinstance(message, box_pb2.BoxDown)
-        return message
-
-    async def refusal(self) -> tuple[grpc.StatusCode, str]:
-        return await asyncio.wait_for(self.call.code(), 10), await self.call.details()
-
-
-def a_frame(sequence: int, at_ns: int | None = None, box: str = "b-1", **features: float) -> bytes:
-    frame = good_frame(box, sequence, time.time_ns() + sequence if at_ns is None else at_ns, **features)
-    return encode_frame(frame, TimeSource.NTP)
 
 
 async def test_a_frame_is_stored_and_then_acknowledged(running) -> None:
@@ -187,34 +136,6 @@ async def test_a_box_confirms_the_configuration_of_its_greeting_and_every_change
         await box.answer((await box.receive()).configure.command_id, "windows of 7 cycles are odd")
         await soon(lambda: status().configuration_problem, "the refusal is stored")
         assert (status().window_cycles, status().configuration_problem) == (1, "windows of 7 cycles are odd")
-
-
-class Upload:
-    """An upload of a small waveform, to be spoilt in many ways."""
-
-    def __init__(self, acquisition_id: str = "acq-1") -> None:
-        self.counts = np.random.default_rng(1).integers(-9999, 9999, 50_000).astype(np.int16)
-        self.data = encode(self.counts)
-        self.header = waveform_pb2.WaveformHeader(
-            acquisition_id=acquisition_id,
-            box_id="b-1",
-            sample_rate_hz=12_000,
-            volts_per_count=0.01,
-            segments=[waveform_pb2.Segment(start_unix_ns=time.time_ns(), samples=50_000)],
-            samples_crc32=samples_crc32(self.counts),
-            encoded_bytes=len(self.data),
-        )
-
-    def piece(self, low: int, high: int) -> waveform_pb2.WaveformChunk:
-        data = self.data[low:high]
-        return waveform_pb2.WaveformChunk(
-            piece=waveform_pb2.WaveformPiece(offset=low, data=data, crc32=zlib.crc32(data))
-        )
-
-    async def chunks(self, low: int = 0, high: int | None = None) -> AsyncIterator[waveform_pb2.WaveformChunk]:
-        yield waveform_pb2.WaveformChunk(header=self.header)
-        for at in range(low, high or len(self.data), 10_000):
-            yield self.piece(at, min(at + 10_000, high or len(self.data)))
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import logging
 import secrets
 import sys
 
-import grpc.aio
 import structlog
 
 import opq
 from opq.clock import NS, Clock
 from opq.model.features import FeatureFrame, TimeSource, Windows
+from opq.rpc.channels import Dialer
 from opq.rpc.frames import TIME_SOURCE_NUMBERS, encode_frame
 from opq.sim.grid import World
 from opq.v1 import box_pb2, waveform_pb2
@@ -65,11 +65,11 @@ class LightBox:
         """Why ingest does not let it in; empty if it does or is away."""
         return self._link.refusal
 
-    def switch_on(self, channel: grpc.aio.Channel) -> None:
+    def switch_on(self, dialer: Dialer) -> None:
         """Start: connect, and stay connected."""
         if self._running is None:
             self._boot_id = secrets.token_hex(8)
-            self._running = asyncio.create_task(self._link.run(channel))
+            self._running = asyncio.create_task(self._link.run(dialer))
 
     def switch_off(self) -> None:
         """Break the link as a loss of power does; frames that are not acknowledged stay."""

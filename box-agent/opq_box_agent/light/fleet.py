@@ -3,17 +3,19 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-import grpc.aio
 import numpy as np
 import structlog
 
 from opq.clock import NS, Clock
-from opq.rpc.channels import open_channel
+from opq.rpc.channels import Dialer
 from opq.rpc.service import wait_or_stop
 from opq.sim.grid import Block, World
+from opq.trust.names import Role
+from opq_box_agent.identity import Access, Credentials, identity_files
 from opq_box_agent.light.box import LightBox
 from opq_box_agent.light.journal import Journal
 from opq_box_agent.light.pace import Pace
@@ -37,6 +39,8 @@ class FleetOptions:
     """How many of the world's boxes, the first ones."""
     speed: float = 1.0
     own_connections: bool = False
+    identities: Path | None = None
+    """Folder with ``BOX_ID.pem`` and ``ca.crt``: each box shows its own certificate, in a connection of its own."""
     keep_s: float = 3600.0
     """How long a box keeps samples [s]."""
     spread_s: float = 0.0
@@ -49,7 +53,7 @@ class LightFleet:
     """The first boxes of one world in one process."""
 
     def __init__(self, options: FleetOptions, world: World, clock: Clock, journal: Journal | None = None) -> None:
-        self._options, self._world = options, world
+        self._options, self._world, self._clock = options, world, clock
         now = world.start_unix_ns if options.now_unix_ns is None else options.now_unix_ns
         self._pace = Pace(clock, now, options.speed)
         self._log = structlog.get_logger()
@@ -63,10 +67,7 @@ class LightFleet:
     async def run(self, stop: asyncio.Event) -> None:
         """Stream until the world ends or `stop` is set."""
         async with AsyncExitStack() as stack:
-            per_channel = 1 if self._options.own_connections else BOXES_PER_CONNECTION
-            count = -(-len(self.boxes) // per_channel)
-            channels = [await stack.enter_async_context(open_channel(self._options.ingest)) for _ in range(count)]
-            mine = [channels[index // per_channel] for index in range(len(self.boxes))]
+            mine = [await stack.enter_async_context(dialer) for dialer in self._dialers()]
             report = asyncio.create_task(self._report())
             try:
                 await self._stream(mine, stop)
@@ -76,9 +77,27 @@ class LightFleet:
                     box.switch_off()
                 await asyncio.gather(report, return_exceptions=True)
 
-    async def _stream(self, channels: Sequence[grpc.aio.Channel], stop: asyncio.Event) -> None:
+    def _dialers(self) -> list[AbstractAsyncContextManager[Dialer]]:
+        """Return the way to ingest of each box: its own, or one for many."""
+        options = self._options
+        if options.identities is not None:
+            return [
+                Access(
+                    options.ingest,
+                    Credentials(identity_files(options.identities, box.box.box_id), own=True),
+                    self._clock,
+                    self._log.bind(box_id=box.box.box_id),
+                ).dialer()
+                for box in self.boxes
+            ]
+        per_channel = 1 if options.own_connections else BOXES_PER_CONNECTION
+        count = -(-len(self.boxes) // per_channel)
+        shared = [Dialer(options.ingest, Role.INGEST) for _ in range(count)]
+        return [shared[index // per_channel] for index in range(len(self.boxes))]
+
+    async def _stream(self, dialers: Sequence[Dialer], stop: asyncio.Event) -> None:
         dark = self._world.dark(0, 1)[:, 0]
-        starts = [asyncio.create_task(self._start(box, channel)) for box, channel in self._lit(channels, dark)]
+        starts = [asyncio.create_task(self._start(box, dialer)) for box, dialer in self._lit(dialers, dark)]
         upcoming = self._ahead(0)
         try:
             for minute in range(-(-int(self._world.duration_s) // 60)):
@@ -87,26 +106,26 @@ class LightFleet:
                 for second in range(min(60, int(self._world.duration_s) - 60 * minute)):
                     if stop.is_set():
                         return
-                    await self._second(block, second, channels)
+                    await self._second(block, second, dialers)
             await wait_or_stop(stop, _LINGER_S)
         finally:
             for task in (*starts, upcoming):
                 task.cancel()
 
-    def _lit(self, channels: Sequence[grpc.aio.Channel], dark: np.ndarray) -> list[tuple[LightBox, grpc.aio.Channel]]:
-        pairs = zip(self.boxes, channels, dark.tolist(), strict=False)
-        return [(box, channel) for box, channel, is_dark in pairs if not is_dark]
+    def _lit(self, dialers: Sequence[Dialer], dark: np.ndarray) -> list[tuple[LightBox, Dialer]]:
+        pairs = zip(self.boxes, dialers, dark.tolist(), strict=False)
+        return [(box, dialer) for box, dialer, is_dark in pairs if not is_dark]
 
-    async def _start(self, box: LightBox, channel: grpc.aio.Channel) -> None:
+    async def _start(self, box: LightBox, dialer: Dialer) -> None:
         # All at once would be a storm of connections that no real neighbourhood makes.
         await asyncio.sleep(random.uniform(0, len(self.boxes) / _CONNECTS_PER_S))
-        box.switch_on(channel)
+        box.switch_on(dialer)
 
     def _ahead(self, minute: int) -> asyncio.Task[Block]:
         """Compute a minute beside the stream, so that it does not wait at the change of minutes."""
         return asyncio.create_task(asyncio.to_thread(self._world.block, 60 * minute, 60))
 
-    async def _second(self, block: Block, second: int, channels: Sequence[grpc.aio.Channel]) -> None:
+    async def _second(self, block: Block, second: int, dialers: Sequence[Dialer]) -> None:
         """Send the frames of one second as they become due, and switch boxes for the next one."""
         count, at = len(self.boxes), block.first_s + second
         dark = self._world.dark(at, 2)[:count]
@@ -121,7 +140,7 @@ class LightFleet:
                 box.measured(block.windows(index, second), int(block.uncertainty_ns[index]), at)
                 self._frames += 1
             if ends[index]:
-                box.switch_on(channels[index])
+                box.switch_on(dialers[index])
             elif begins[index]:
                 await asyncio.sleep(0)
                 box.switch_off()

@@ -32,7 +32,14 @@ async def run_grid(settings: FleetSettings, clock: Clock, stop: asyncio.Event) -
     # A grid that lives now goes by the clock; what was missed while it was made is sent at once.
     now = clock.unix_ns() if settings.speed == 1 and not settings.start else None
     options = FleetOptions(
-        settings.ingest, count, settings.speed, settings.own_connections, settings.ring_s, settings.spread, now
+        settings.ingest,
+        count,
+        settings.speed,
+        settings.own_connections,
+        settings.identities,
+        settings.ring_s,
+        settings.spread,
+        now,
     )
     journal = None if settings.journal is None else Journal(settings.journal, world, clock)
     log.info("simulating", scenario=world.plan.name, boxes=count, ingest=settings.ingest)

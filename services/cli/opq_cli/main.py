@@ -10,6 +10,8 @@ from opq_cli.chaos.command import chaos
 from opq_cli.commands import (
     analyze,
     boxes,
+    ca,
+    certificates,
     convert,
     enrol,
     events,
@@ -54,7 +56,11 @@ app.command(name="analyze", rich_help_panel="Recordings")(analyze.analyze)
 app.command(name="measure", rich_help_panel="Recordings")(measure.measure)
 boxes.app.command(name="add")(enrol.add)
 boxes.app.command(name="override")(override.override)
+boxes.app.command(name="enrol")(certificates.enrol)
+boxes.app.command(name="certificates")(certificates.certificates)
+boxes.app.command(name="revoke")(certificates.revoke_certificates)
 app.add_typer(boxes.app, name="boxes")
+app.add_typer(ca.app, name="ca")
 app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")

@@ -22,8 +22,13 @@ class Program:
 MAKAI_WORDS = ("watch", "state", "detectors", "reload")
 """What is said to a Makai that runs; any other line that begins with ``makai`` starts one."""
 
+BOX_WORDS = {"run": "opq_box_agent", "enrol": "opq_box_agent.enrolment"}
+"""What is said after ``opq box``, and the module that does it."""
+
 PROGRAMS = {
-    "box": Program("opq_box_agent", "box", "Run the agent of one box (opq box run --help)."),
+    "box": Program(
+        "opq_box_agent", "box", "Run the agent of one box (opq box run --help), or enrol it (opq box enrol)."
+    ),
     "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated grid, or write it into files."),
     "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),
     "makai": Program("opq_makai", "makai", "Run a Makai process: triggers and events."),
@@ -52,8 +57,9 @@ def command_line(name: str, arguments: Sequence[str]) -> list[str]:
 def exec_program(arguments: list[str]) -> None:
     """Become the program that the first words name; return if they name none."""
     words = arguments[:2] if arguments[:1] == ["box"] else arguments[:1]
-    if words == ["box", "run"]:
+    if words[:1] == ["box"] and words[1:] and words[1] in BOX_WORDS:
         line = command_line("box", arguments[2:])
+        line[2] = BOX_WORDS[words[1]]
     elif words and words[0] in PROGRAMS and words[0] != "box" and not _is_said_to_makai(arguments):
         line = command_line(words[0], arguments[1:])
     else:

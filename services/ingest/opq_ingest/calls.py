@@ -1,6 +1,5 @@
 """How calls begin and end: what a greeting tells of a box, and how a refusal reaches its peer."""
 
-from collections.abc import AsyncIterable
 from typing import Any, NoReturn
 
 import grpc
@@ -11,11 +10,19 @@ from opq.errors import NotFound, OpqError, Unavailable
 from opq.model.boxes import BoxHealth, BoxStatus, Power
 from opq.model.features import TimeSource
 from opq.rpc.frames import POWERS, TIME_SOURCES
-from opq.v1 import box_pb2, waveform_pb2
+from opq.rpc.guard import peer_certificate
+from opq.v1 import box_pb2
+from opq_ingest.checks import NoAuthority, NotAdmitted, NotYours, TooManyCertificates
 from opq_ingest.session import BoxSession
 
-_READ_ON_BYTES = 4 << 20
-_STATUS_CODES = {NotFound: grpc.StatusCode.NOT_FOUND, Unavailable: grpc.StatusCode.UNAVAILABLE}
+_STATUS_CODES = {
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+    NotAdmitted: grpc.StatusCode.UNAUTHENTICATED,
+    NotYours: grpc.StatusCode.PERMISSION_DENIED,
+    NoAuthority: grpc.StatusCode.FAILED_PRECONDITION,
+    TooManyCertificates: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 
 def status_of(session: BoxSession, hello: box_pb2.Hello, clock: Clock) -> BoxStatus:
@@ -44,13 +51,17 @@ def health_of(health: box_pb2.Health) -> BoxHealth:
     )
 
 
-async def read_on(chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> None:
-    """Read a refused upload to its end, within reason."""
-    left = _READ_ON_BYTES
-    async for chunk in chunks:
-        left -= chunk.ByteSize()
-        if left < 0:
-            return
+def check_own(context: grpc.aio.ServicerContext[Any, Any], box_id: str) -> None:
+    """Refuse what a peer says in the name of another box than the one its certificate names. In clear text none is named.
+
+    Raises
+    ------
+    NotYours
+        Naming both.
+    """
+    certificate = peer_certificate(context)
+    if certificate is not None and certificate.identity.box_id != box_id:
+        raise NotYours(f"box_id: got {box_id[:80]!r} with a certificate of {certificate.identity}")
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:

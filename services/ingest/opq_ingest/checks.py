@@ -1,7 +1,7 @@
 """What ingest refuses, and how it says so."""
 
 from opq.clock import DAY_NS, NS, iso
-from opq.errors import CorruptData, InvalidInput, LimitExceeded, Malformed
+from opq.errors import CorruptData, InvalidInput, LimitExceeded, Malformed, OpqError
 from opq.model.features import FeatureFrame
 from opq.v1 import box_pb2, problem_pb2
 
@@ -13,6 +13,22 @@ MAX_AGE_NS = 60 * DAY_NS
 
 class AbsurdTime(InvalidInput):
     """A time in the future or before anything a box can hold."""
+
+
+class NotAdmitted(OpqError):
+    """A token or certificate that opens nothing here."""
+
+
+class NotYours(OpqError):
+    """Something of another box than the one that the certificate of the caller names."""
+
+
+class NoAuthority(OpqError):
+    """A certificate is wanted where nobody signs."""
+
+
+class TooManyCertificates(OpqError):
+    """A box that has more certificates than any needs."""
 
 
 def check_time(frame: FeatureFrame, now_unix_ns: int) -> None:

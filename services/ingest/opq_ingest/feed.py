@@ -14,8 +14,10 @@ import structlog
 
 from opq.clock import NS, Clock
 from opq.ids import BoxId
-from opq.rpc.channels import open_channel
+from opq.rpc.channels import Dialer
 from opq.rpc.twins import BoxFrameTwin, FeedUpTwin, FrameBatchTwin
+from opq.trust.material import TlsFiles
+from opq.trust.names import Role
 from opq.v1 import makai_pb2
 
 _MAX_WAITING_BATCHES = 600
@@ -60,12 +62,15 @@ class MakaiFeed:
         connected_boxes: Callable[[], Iterable[BoxId]],
         on_down: Callable[[makai_pb2.FeedDown], None],
         clock: Clock,
+        tls: TlsFiles | None = None,
     ) -> None:
-        self._ingest_id, self._target = ingest_id, target
+        self._ingest_id = ingest_id
+        self._dialer = Dialer(target, Role.MAKAI, tls)
         self._connected_boxes, self._on_down, self._clock = connected_boxes, on_down, clock
         self._log = structlog.get_logger()
         self._stream: _Stream | None = None
         self._missed_from = 0
+        self._told = ""
         self._recent: deque[tuple[int, int]] = deque()
 
     def frames(self, frames: Sequence[tuple[BoxId, bytes, int]]) -> None:
@@ -95,14 +100,16 @@ class MakaiFeed:
 
     async def run(self) -> None:
         """Keep the stream up until cancelled."""
-        async with open_channel(self._target) as channel:
-            feed = channel.stream_stream(
-                "/opq.v1.MakaiService/Feed",
-                request_serializer=None,
-                response_deserializer=makai_pb2.FeedDown.FromString,
-            )
+        async with self._dialer:
             while True:
-                await self._hold(feed)
+                channel = await self._dialer.channel()
+                await self._hold(
+                    channel.stream_stream(
+                        "/opq.v1.MakaiService/Feed",
+                        request_serializer=None,
+                        response_deserializer=makai_pb2.FeedDown.FromString,
+                    )
+                )
                 await asyncio.sleep(_RETRY_S)
 
     async def _hold(self, feed: grpc.aio.StreamStreamMultiCallable) -> None:
@@ -116,17 +123,25 @@ class MakaiFeed:
         call = feed(stream.messages())
         try:
             await call.wait_for_connection()
-            self._log.info("linked to makai", target=self._target, missed_from_unix_ns=missed)
+            self._log.info("linked to makai", target=self._dialer.target, missed_from_unix_ns=missed)
             missed = self._missed_from = 0
+            self._told = ""
             while (message := await call.read()) is not grpc.aio.EOF:
                 self._on_down(message)
         except grpc.aio.AioRpcError as error:
-            self._log.debug("makai is away", reason=error.details())
+            self._tell(error)
         finally:
             stream.close()
             call.cancel()
             self._stream = None
             self._note_unsent(missed)
+
+    def _tell(self, error: grpc.aio.AioRpcError) -> None:
+        """Say once why Makai cannot be reached: it may be away for a while, or not want us."""
+        reason = self._dialer.explain(error.details() or error.code().name, self._clock.unix_ns())
+        if reason != self._told:
+            self._told = reason
+            self._log.warning("makai is away", target=self._dialer.target, reason=reason)
 
     def _note_unsent(self, missed: int) -> None:
         """What still waited or was under way is lost to the stream; the hole begins with it."""

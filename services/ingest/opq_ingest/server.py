@@ -6,6 +6,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box
 from opq.model.services import Heartbeat
+from opq.rpc.read_on import read_on
 from opq.rpc.service import until_stopped
 from opq.rpc.shards import parse_addresses
 from opq.rpc.threads import call_in
@@ -26,7 +28,7 @@ from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
-from opq_ingest.calls import abort, health_of, read_on, status_of
+from opq_ingest.calls import abort, check_own, health_of, status_of
 from opq_ingest.checks import rejection
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
@@ -46,7 +48,6 @@ _STALL_NS = 3 * NS
 _HOUSEKEEPING_S = 2.0
 _CONFIGURATION_S = 5.0
 """How soon a box that was changed in the store is told."""
-_READ_ON_S = 1.0
 
 
 class Ingest:
@@ -65,7 +66,7 @@ class Ingest:
         self._working_since_unix_ns = clock.unix_ns()
         self._flowed_ns = clock.monotonic_ns()
         shards = parse_addresses(settings.makai)
-        self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock)
+        self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock, settings.tls)
         self._uploads = Uploads(store, self._calls, self.makai.acquisition)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -119,7 +120,7 @@ class Ingest:
             before.close()
         self.makai.set_boxes([box])
         self._sessions[box.box_id] = session
-        sender = asyncio.create_task(self._send(session, context))
+        tasks = [asyncio.create_task(self._send(session, context))]
         try:
             await call_in(self._calls, self._store.boxes.connected, status_of(session, hello, self._clock))
             self._welcome(session, box, hello)
@@ -128,14 +129,15 @@ class Ingest:
                 "box connected", peer=context.peer(), agent_version=hello.agent_version, spooled=hello.spooled_frames
             )
             await call_in(self._recording, self._recorder.greet, box.box_id)
-            receiver = asyncio.create_task(self._receive(session, context))
-            await asyncio.wait([receiver, sender], return_when=asyncio.FIRST_COMPLETED)
-            receiver.cancel()
+            tasks.append(asyncio.create_task(self._receive(session, context)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         except OpqError as error:
             await abort(context, error)
         finally:
             session.close()
-            sender.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if self._sessions.get(box.box_id) is session:
                 del self._sessions[box.box_id]
                 self.makai.presence(box.box_id, False)
@@ -151,6 +153,7 @@ class Ingest:
             up = box_pb2.BoxUp.FromString(first if isinstance(first, bytes) else b"")
             if not up.HasField("hello"):
                 raise InvalidInput(f"first message: got {up.WhichOneof('kind')}, expected hello")
+            check_own(context, up.hello.box_id)
             box = await call_in(self._calls, self._box_in_force, ids.box_id(up.hello.box_id))
             if box is None:
                 raise NotFound(
@@ -247,17 +250,16 @@ class Ingest:
         self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.WaveformReceipt:
         try:
-            return await self._uploads.take(chunks)
+            return await self._uploads.take(chunks, partial(check_own, context))
         except OpqError as error:
-            # A peer that is still sending when the call ends sees an internal error instead of the reason.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(read_on(chunks), _READ_ON_S)
+            await read_on(chunks)
             await abort(context, error)
 
     async def _resume_waveform(
         self, request: waveform_pb2.ResumeWaveformRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.ResumeWaveformResponse:
         try:
+            check_own(context, request.box_id)
             return await self._uploads.resume(request)
         except OpqError as error:
             await abort(context, error)

@@ -1,11 +1,14 @@
 """What can be set about an ingest process."""
 
-from pydantic import Field
+from pathlib import Path
+from typing import Self
 
-from opq.rpc.service import ServiceSettings
+from pydantic import Field, model_validator
+
+from opq.rpc.tls import ServerSettings
 
 
-class IngestSettings(ServiceSettings):
+class IngestSettings(ServerSettings):
     """Hold the sessions of boxes: check, store and forward what they send, carry requests down to them."""
 
     listen: str = Field("127.0.0.1:4500", description="address and port for boxes, HOST:PORT")
@@ -22,3 +25,16 @@ class IngestSettings(ServiceSettings):
     max_waiting_frames: int = Field(
         20_000, ge=100, description="frames held while the store is slow; when full, boxes are no longer read"
     )
+    enrol_listen: str = Field(
+        "", description="address and port where boxes without a certificate enrol, HOST:PORT, usually port 4503"
+    )
+    ca: Path | None = Field(
+        None, description="folder of the certificate authority (opq ca init): this process signs certificates of boxes"
+    )
+    certificate_days: float = Field(30.0, gt=1e-4, le=825, description="life of a certificate of a box [days]")
+
+    @model_validator(mode="after")
+    def _signs_with_tls_only(self) -> Self:
+        if (self.ca or self.enrol_listen) and self.tls is None:
+            raise ValueError("--ca and --enrol-listen need --tls-cert, --tls-key and --tls-ca")
+        return self

@@ -9,6 +9,7 @@ from opq.clock import Clock
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box
 from opq.rpc.shards import owner
+from opq.trust.material import TlsFiles
 from opq.v1 import makai_pb2
 from opq_ingest.feed import MakaiFeed
 
@@ -26,12 +27,13 @@ class MakaiShards:
         connected_boxes: Callable[[], Iterable[BoxId]],
         on_down: Callable[[makai_pb2.FeedDown], None],
         clock: Clock,
+        tls: TlsFiles | None = None,
     ) -> None:
         self._connected_boxes, self._on_down = connected_boxes, on_down
         self._grids: dict[BoxId, GridId] = {}
         self._asked: OrderedDict[str, str] = OrderedDict()
         self._feeds = {
-            shard: MakaiFeed(ingest_id, target, partial(self._connected, shard), partial(self._down, shard), clock)
+            shard: MakaiFeed(ingest_id, target, partial(self._connected, shard), partial(self._down, shard), clock, tls)
             for shard, target in addresses.items()
         }
 

@@ -47,8 +47,10 @@ class Uploads:
             self._announce(acquisition.box_id, update)
         return waveform_pb2.ResumeWaveformResponse(received_bytes=received, committed=info is not None)
 
-    async def take(self, chunks: AsyncIterable[waveform_pb2.WaveformChunk]) -> waveform_pb2.WaveformReceipt:
-        """Store one upload.
+    async def take(
+        self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], check_box: Callable[[str], None]
+    ) -> waveform_pb2.WaveformReceipt:
+        """Store one upload; `check_box` raises if the peer may not speak for the box that the header names.
 
         Raises
         ------
@@ -66,6 +68,7 @@ class Uploads:
                 if chunk.WhichOneof("kind") != "header":
                     raise InvalidInput("upload: got a piece first, expected the header")
                 header = chunk.header
+                check_box(header.box_id)
                 _check_header(header)
                 acquisition, received = await call_in(self._executor, self._begun, header.acquisition_id, header.box_id)
             else:

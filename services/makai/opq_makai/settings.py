@@ -5,13 +5,13 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from opq.clock import seconds_ns
-from opq.rpc.service import ServiceSettings
 from opq.rpc.shards import parse_shards
+from opq.rpc.tls import ServerSettings
 from opq_makai.budget import BudgetRules
 from opq_makai.open_event import EventRules
 
 
-class MakaiSettings(ServiceSettings):
+class MakaiSettings(ServerSettings):
     """Watch all boxes of the grids and ask for waveforms where and when something happened.
 
     Other words after opq makai look at a Makai that runs: watch, state BOX, detectors, reload.

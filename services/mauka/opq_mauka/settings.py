@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from opq.rpc.service import ServiceSettings
+from opq.rpc.tls import ServerSettings, TlsSettings
 
 
-class HubSettings(ServiceSettings):
+class HubSettings(ServerSettings):
     """Hand tasks to workers, store what they find."""
 
     listen: str = Field("127.0.0.1:4502", description="address and port for workers, HOST:PORT")
@@ -19,7 +19,7 @@ class HubSettings(ServiceSettings):
     )
 
 
-class WorkerSettings(ServiceSettings):
+class WorkerSettings(TlsSettings):
     """Run plugins on the tasks that the hub hands out."""
 
     hub: str = Field("127.0.0.1:4502", description="address and port of the hub, HOST:PORT")

@@ -9,11 +9,11 @@ from google.protobuf import descriptor_pb2
 
 import opq.v1
 from opq.model.features import FEATURE_NAMES
-from opq.v1 import box_pb2, features_pb2, makai_pb2, mauka_pb2, problem_pb2, waveform_pb2
+from opq.v1 import box_pb2, enrolment_pb2, features_pb2, makai_pb2, mauka_pb2, problem_pb2, waveform_pb2
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "data" / "opq-v1.golden.txt"
-MODULES = (box_pb2, features_pb2, makai_pb2, mauka_pb2, problem_pb2, waveform_pb2)
+MODULES = (box_pb2, enrolment_pb2, features_pb2, makai_pb2, mauka_pb2, problem_pb2, waveform_pb2)
 
 
 def described() -> list[str]:

@@ -18,7 +18,7 @@ from opq.store.overrides import Overrides, read_overrides
 from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
 
-app = typer.Typer(help="Enrol boxes, look at them, change them.", no_args_is_help=True)
+app = typer.Typer(help="Add boxes, enrol them, look at them, change them.", no_args_is_help=True)
 _WAIT_S = 30.0
 """Ingest tells a box of a change within 5 s; a box that measures in windows of a minute answers all the same."""
 _POLL_S = 0.2

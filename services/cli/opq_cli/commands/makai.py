@@ -14,7 +14,7 @@ from opq.rpc.makai import BoxState, MakaiClient, SeenTrigger
 from opq.store import open_store
 from opq_cli.commands import detectors
 from opq_cli.commands.boxes import known_box
-from opq_cli.commands.shards import MAKAI_OPTION, client, run
+from opq_cli.commands.shards import MAKAI_OPTION, TlsCa, TlsCert, TlsKey, client, run
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, plain, print_json, print_table
 
 app = typer.Typer(
@@ -32,12 +32,15 @@ def watch(
         str | None, typer.Option(help="Only hard ones (outside limits) or soft ones (outside habit).")
     ] = None,
     makai: str = MAKAI_OPTION,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsCa = None,
     store: str = STORE_OPTION,
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object per line."),
 ) -> None:
     """Show triggers as they are found, until Ctrl-C."""
     wanted = TriggerKind(check_option("--kind", kind, [item.value for item in TriggerKind])) if kind else None
-    makai_client = client(makai)
+    makai_client = client(makai, tls_cert, tls_key, tls_ca)
     if box:
         grid = grid or known_box(open_store(store), box).grid_id
     addresses = [makai_client.address(ids.grid_id(grid))] if grid else makai_client.all_addresses
@@ -72,10 +75,18 @@ def _lines(seen: SeenTrigger, as_json: bool) -> list[str]:
 
 
 @app.command()
-def state(box: str, makai: str = MAKAI_OPTION, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
+def state(
+    box: str,
+    makai: str = MAKAI_OPTION,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsCa = None,
+    store: str = STORE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
     """Show what Makai knows of a box: limits in force, what is usual there, how unusual it is right now."""
     known = known_box(open_store(store), box)
-    found = run(client(makai).box_state(known.grid_id, known.box_id))
+    found = run(client(makai, tls_cert, tls_key, tls_ca).box_state(known.grid_id, known.box_id))
     if as_json:
         print_json(found)
         return

@@ -11,11 +11,11 @@ from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId, EventId, GridId
 from opq.model.boxes import Box
 from opq.model.events import Acquisition, EventState
-from opq.rpc.makai import Opened
+from opq.rpc.makai import MakaiClient, Opened
 from opq.store import Store, open_store
 from opq.times import parse_moment, parse_seconds
 from opq_cli.commands.boxes import known_box
-from opq_cli.commands.shards import MAKAI_OPTION, client, run
+from opq_cli.commands.shards import MAKAI_OPTION, TlsCa, TlsCert, TlsKey, client, run
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
 
 _WAIT_S = 180.0
@@ -34,13 +34,16 @@ def trigger(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the waveforms and say what came of each box.")] = False,
     cancel: Annotated[str | None, typer.Option(help="Stop waiting for the waveforms of this event.")] = None,
     makai: str = MAKAI_OPTION,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsCa = None,
     store: str = STORE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask boxes for their waveform over an interval, one event per grid; or --cancel what an event waits for."""
-    opened_store = open_store(store)
+    opened_store, shards = open_store(store), client(makai, tls_cert, tls_key, tls_ca)
     if cancel is not None:
-        _cancel(opened_store, cancel, makai, reason)
+        _cancel(opened_store, cancel, shards, reason)
         return
     if boxes is None:
         raise InvalidInput("--boxes: say which, with commas between, or all")
@@ -49,7 +52,7 @@ def trigger(
     by_grid: dict[GridId, list[BoxId]] = {}
     for box in chosen:
         by_grid.setdefault(box.grid_id, []).append(box.box_id)
-    events = run(client(makai).trigger(by_grid, start, end, reason or f"by hand ({getpass.getuser()})"))
+    events = run(shards.trigger(by_grid, start, end, reason or f"by hand ({getpass.getuser()})"))
     if not as_json:
         for event in events:
             count = "1 box" if len(event.box_ids) == 1 else f"{len(event.box_ids)} boxes"
@@ -103,12 +106,12 @@ def _answers(store: Store, events: list[Opened]) -> list[Acquisition]:
     return [answer for event in events for answer in store.acquisitions.of_event(event.event_id)]
 
 
-def _cancel(store: Store, event_id: str, makai: str, reason: str) -> None:
+def _cancel(store: Store, event_id: str, shards: MakaiClient, reason: str) -> None:
     event = store.events.get(EventId(event_id))
     if event is None:
         raise NotFound(f"event {event_id!r} is not in the store; list them with: opq events list")
     by = getpass.getuser() + (f": {reason}" if reason else "")
-    count = run(client(makai).cancel(event.grid_id, event.event_id, by))
+    count = run(shards.cancel(event.grid_id, event.event_id, by))
     typer.echo(f"cancelled: event {event_id} no longer waits for {count} waveform{'' if count == 1 else 's'}")
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from opq.clock import SystemClock
 from opq.errors import InvalidInput, NotFound, OpqError, Unavailable
 from opq.ids import BoxId, EventId, GridId
 from opq.model.boxes import Limits
 from opq.model.events import Trigger, TriggerKind
-from opq.rpc.channels import open_channel
+from opq.rpc.channels import Dialer
 from opq.rpc.shards import only_address, owner
+from opq.trust.material import TlsFiles
+from opq.trust.names import Role
 from opq.v1 import makai_pb2, makai_pb2_grpc
 
 KINDS = {
@@ -27,6 +30,8 @@ _REFUSALS: dict[grpc.StatusCode, type[OpqError]] = {
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
     grpc.StatusCode.FAILED_PRECONDITION: InvalidInput,
+    grpc.StatusCode.UNAUTHENTICATED: InvalidInput,
+    grpc.StatusCode.PERMISSION_DENIED: InvalidInput,
 }
 
 
@@ -117,10 +122,12 @@ class MakaiClient:
     ----------
     addresses : mapping
         ``host:port`` by shard (`opq.rpc.shards.parse_addresses`).
+    tls : TlsFiles, optional
+        What to show; without it clear text, on loopback only.
     """
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._addresses = addresses
+    def __init__(self, addresses: Mapping[str, str], tls: TlsFiles | None = None) -> None:
+        self._addresses, self._tls = addresses, tls
 
     def address(self, grid_id: GridId) -> str:
         """Return where the shard is that owns a grid."""
@@ -143,7 +150,7 @@ class MakaiClient:
             request = makai_pb2.TriggerRequest(
                 box_ids=box_ids, start_unix_ns=start_unix_ns, end_unix_ns=end_unix_ns, reason=reason
             )
-            async with _stub(address) as stub:
+            async with self._stub(address) as stub:
                 answer = await stub.Trigger(request, timeout=_ANSWER_S)
             opened += [
                 Opened(GridId(item.grid_id), EventId(item.event_id), tuple(BoxId(box) for box in item.box_ids))
@@ -153,14 +160,14 @@ class MakaiClient:
 
     async def cancel(self, grid_id: GridId, event_id: EventId, cancelled_by: str) -> int:
         """Take back what an event still waits for; how many requests."""
-        async with _stub(self.address(grid_id)) as stub:
+        async with self._stub(self.address(grid_id)) as stub:
             request = makai_pb2.CancelEventRequest(event_id=event_id, cancelled_by=cancelled_by)
             answer = await stub.CancelEvent(request, timeout=_ANSWER_S)
         return int(answer.cancelled)
 
     async def box_state(self, grid_id: GridId, box_id: BoxId) -> BoxState:
         """Look at one box."""
-        async with _stub(self.address(grid_id)) as stub:
+        async with self._stub(self.address(grid_id)) as stub:
             answer = await stub.GetBoxState(makai_pb2.GetBoxStateRequest(box_id=box_id), timeout=_ANSWER_S)
         limits = answer.limits
         return BoxState(
@@ -185,7 +192,7 @@ class MakaiClient:
         request = makai_pb2.WatchTriggersRequest(
             grid_id=grid_id, box_id=box_id, kind=KIND_NUMBERS[kind] if kind else makai_pb2.TRIGGER_KIND_UNSPECIFIED
         )
-        async with _stub(address) as stub:
+        async with self._stub(address) as stub:
             async for item in stub.WatchTriggers(request):
                 trigger = Trigger(
                     BoxId(item.box_id),
@@ -199,17 +206,15 @@ class MakaiClient:
                 )
                 yield SeenTrigger(GridId(item.grid_id), trigger, item.lost)
 
-
-@asynccontextmanager
-async def _stub(address: str) -> AsyncIterator[Any]:
-    """Open a shard for one call; what it refuses is an error of ours with its own words."""
-    async with open_channel(address) as channel:
-        try:
-            yield makai_pb2_grpc.MakaiServiceStub(channel)
-        except grpc.aio.AioRpcError as error:
-            refusal = _REFUSALS.get(error.code())
-            if refusal is not None:
-                raise refusal(error.details() or error.code().name) from error
-            raise Unavailable(
-                f"makai at {address} does not answer ({error.details()}); is it running there?"
-            ) from error
+    @asynccontextmanager
+    async def _stub(self, address: str) -> AsyncIterator[Any]:
+        """Open a shard for one call; what it refuses is an error of ours with its own words."""
+        async with Dialer(address, Role.MAKAI, self._tls) as dialer:
+            try:
+                yield makai_pb2_grpc.MakaiServiceStub(await dialer.channel())
+            except grpc.aio.AioRpcError as error:
+                refusal = _REFUSALS.get(error.code())
+                if refusal is not None:
+                    raise refusal(error.details() or error.code().name) from error
+                reason = dialer.explain(error.details() or error.code().name, SystemClock().unix_ns())
+                raise Unavailable(f"makai at {address} does not answer ({reason}); is it running there?") from error

@@ -9,6 +9,7 @@ from typing import TypeVar
 from opq.ids import BoxId
 from opq.store.documents import from_document, to_document
 from opq.store.port import Documents, Store
+from opq.trust.certificates import CertificateInfo
 from opq.trust.names import Identity
 from opq.trust.records import Grant, IssuedCertificate, Revocation, Revocations, UsedGrant
 
@@ -47,18 +48,33 @@ class Certificates:
         found = self._documents.items(prefix).values()
         return sorted((from_document(IssuedCertificate, one) for one in found), key=lambda one: one.issued_unix_ns)
 
+    def good_until(self, certificate: CertificateInfo) -> int:
+        """Return when the last valid certificate ends that its holder got [ns since the epoch]; 0 if there is none."""
+        revoked = self.revocations().serials
+        found = [one for one in self.of(certificate.identity) if one.serial not in revoked]
+        return max((one.not_after_unix_ns for one in found), default=0)
+
+    def forget_expired(self, identity: Identity, before_unix_ns: int) -> None:
+        """Remove what is known of the certificates of one identity that expired before a time."""
+        for one in self.of(identity):
+            if one.not_after_unix_ns < before_unix_ns:
+                self._documents.remove(_folder(identity) + one.serial)
+                self._documents.remove(_REVOKED_SERIAL + one.serial)
+
     # --- tokens
 
     def grant(self, digest: str, grant: Grant) -> None:
         """Record a token that was given out, by its hash."""
         self._documents.put(_TOKENS + digest, to_document(grant))
 
-    def take(self, digest: str) -> Grant | None:
-        """Take a token: whoever gets it, nobody gets it again."""
+    def granted(self, digest: str) -> Grant | None:
+        """Return a token that was not used yet."""
         document = self._documents.get(_TOKENS + digest)
-        if document is None or not self._documents.remove(_TOKENS + digest):
-            return None
-        return from_document(Grant, document)
+        return None if document is None else from_document(Grant, document)
+
+    def take(self, digest: str) -> bool:
+        """Take a token that was not used yet; whether it was there. Of several at once one gets it."""
+        return self._documents.remove(_TOKENS + digest)
 
     def used(self, digest: str) -> UsedGrant | None:
         """Return what came of a token that was used."""

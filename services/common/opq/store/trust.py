@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from opq.clock import iso
+from opq.clock import DAY_NS, iso
 from opq.errors import InvalidInput, NotFound
 from opq.ids import BoxId
 from opq.store.certificates import Certificates
@@ -21,6 +21,8 @@ from opq.trust.records import Grant, IssuedCertificate, Revocation
 from opq.trust.tokens import Token, new_token
 
 _LEAST_SERIAL_DIGITS = 16
+_REMEMBER_NS = 90 * DAY_NS
+"""How long a certificate is listed after it expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ def issue_certificate(
         See `opq.trust.authority.issue`.
     """
     chain = authorities.issue(authority, identity, key, now_unix_ns, life_ns)
-    info = describe(chain[0])
-    Certificates(store).add(
+    info, certificates = describe(chain[0]), Certificates(store)
+    certificates.forget_expired(identity, now_unix_ns - _REMEMBER_NS)
+    certificates.add(
         IssuedCertificate(
             info.serial,
             identity.role,

@@ -1,14 +1,16 @@
 """``opq hub``: run the hub of Mauka."""
 
 import asyncio
+import contextlib
 import sys
 
 import structlog
 
 from opq.clock import SystemClock
-from opq.rpc.channels import Server
+from opq.rpc.entrance import Entrance
 from opq.rpc.service import parse_settings, run_service
 from opq.store import open_store
+from opq.store.certificates import Certificates
 from opq.telemetry.logs import configure_logs
 from opq.v1 import mauka_pb2_grpc
 from opq_mauka.hub.server import Hub
@@ -20,16 +22,18 @@ _GRACE_S = 2.0
 async def serve(settings: HubSettings, stop: asyncio.Event) -> None:
     """Hand out tasks until `stop`."""
     store = await asyncio.to_thread(open_store, settings.store)
-    hub = Hub(settings, store, SystemClock())
-    server = Server()
-    mauka_pb2_grpc.add_MaukaServiceServicer_to_server(hub, server.grpc)
-    address = await server.start(settings.listen, ["opq.v1.MaukaService"])
-    structlog.get_logger().info("handing out tasks", address=address, store=settings.store)
-    try:
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as at_end:
+        at_end.push_async_callback(asyncio.to_thread, store.close)
+        hub = Hub(settings, store, clock)
+        entrance = Entrance(settings.tls, clock, Certificates(store).revocations)
+        await at_end.enter_async_context(entrance.watched())
+        server = entrance.server()
+        mauka_pb2_grpc.add_MaukaServiceServicer_to_server(hub, server.grpc)
+        address = await server.start(settings.listen, ["opq.v1.MaukaService"], settings.health_listen)
+        at_end.push_async_callback(server.stop, _GRACE_S)
+        structlog.get_logger().info("handing out tasks", address=address, store=settings.store)
         await hub.run(stop)
-    finally:
-        await server.stop(_GRACE_S)
-        await asyncio.to_thread(store.close)
 
 
 def main() -> None:

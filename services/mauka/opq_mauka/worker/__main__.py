@@ -22,7 +22,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
     log = structlog.get_logger()
     log.info("working", hub=settings.hub, plugins=sorted(plugins))
     try:
-        await Worker(settings.worker_id, settings.hub, plugins).run(stop)
+        await Worker(settings.worker_id, settings.hub, plugins, settings.tls).run(stop)
     except PluginHung as error:
         log.error("worker ends, to be started anew", reason=str(error))
         # The hung thread would keep a normal exit waiting for ever.

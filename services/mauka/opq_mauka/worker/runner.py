@@ -14,9 +14,12 @@ import grpc
 import grpc.aio
 import structlog
 
+from opq.clock import SystemClock
 from opq.model.tasks import TaskKind
-from opq.rpc.channels import open_channel
+from opq.rpc.channels import Dialer
 from opq.rpc.service import wait_or_stop
+from opq.trust.material import TlsFiles
+from opq.trust.names import Role
 from opq.v1 import mauka_pb2, mauka_pb2_grpc
 from opq_mauka.sdk import Plugin
 from opq_mauka.wire import findings_json
@@ -39,8 +42,9 @@ class PluginHung(Exception):
 class Worker:
     """Runs plugins for one hub."""
 
-    def __init__(self, worker_id: str, hub: str, plugins: dict[str, Plugin[Any]]) -> None:
-        self._worker_id, self._hub, self._plugins = worker_id, hub, plugins
+    def __init__(self, worker_id: str, hub: str, plugins: dict[str, Plugin[Any]], tls: TlsFiles | None = None) -> None:
+        self._worker_id, self._plugins = worker_id, plugins
+        self._dialer = Dialer(hub, Role.HUB, tls)
         self._log = structlog.get_logger()
         self._thread = ThreadPoolExecutor(1, "plugin")
 
@@ -52,10 +56,10 @@ class Worker:
         PluginHung
             If a plugin went beyond its time limit.
         """
-        async with open_channel(self._hub) as channel:
-            stub = mauka_pb2_grpc.MaukaServiceStub(channel)
+        async with self._dialer:
             while not stop.is_set():
-                await self._connection(stub, stop)
+                channel = await self._dialer.channel()
+                await self._connection(mauka_pb2_grpc.MaukaServiceStub(channel), stop)
                 await wait_or_stop(stop, _RETRY_S)
 
     async def _connection(self, stub: Any, stop: asyncio.Event) -> None:
@@ -76,7 +80,8 @@ class Worker:
             if reading.done():
                 reading.result()
         except grpc.aio.AioRpcError as error:
-            self._log.warning("hub lost", hub=self._hub, reason=error.details())
+            reason = self._dialer.explain(error.details() or error.code().name, SystemClock().unix_ns())
+            self._log.warning("hub lost", hub=self._dialer.target, reason=reason)
         finally:
             tasks = (reading, working, stopping)
             for task in tasks:
