@@ -38,7 +38,7 @@ class EventRules:
     max_neighbours: int = 4
     bystander_ns: int = NS
     """Of boxes without a hard trigger, waveform is asked for over this much of the event at most."""
-    max_bystanders: int = 600
+    max_bystanders: int = 450
     """Of the boxes of an event that stayed within their limits, so many are asked at most, the most unusual first; all
     are on record."""
     lasting_ns: int = 2 * NS
