@@ -1,9 +1,27 @@
 """Structured logs on standard error: key=value for people at a terminal, JSON lines otherwise."""
 
+import contextlib
 import os
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _Lossy:
+    """Writes where it can: a full disk or a closed pipe costs lines, never the program that has something to say."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logs(role: str) -> None:
@@ -19,7 +37,7 @@ def configure_logs(role: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(role=role)
