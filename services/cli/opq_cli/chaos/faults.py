@@ -44,9 +44,11 @@ class Disk:
         return False
 
     def fill(self) -> None:
-        """Leave no room."""
-        state = os.statvfs(self._folder)
-        self._resize(f"{(state.f_blocks - state.f_bfree) * state.f_frsize // 1024}k")
+        """Leave no room, however fast more is taken meanwhile."""
+        full = False
+        while not full:
+            state = os.statvfs(self._folder)
+            full = self._resize(f"{(state.f_blocks - state.f_bfree) * state.f_frsize // 1024}k")
 
     def free(self) -> None:
         """Give the room back."""
@@ -56,8 +58,10 @@ class Disk:
         """Let it go with all that is on it."""
         subprocess.run(["umount", "-l", str(self._folder)], check=False, capture_output=True)
 
-    def _resize(self, size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self._folder)], check=True, capture_output=True)
+    def _resize(self, size: str) -> bool:
+        """Change the size; False if more is in use by now."""
+        command = ["mount", "-o", f"remount,size={size}", str(self._folder)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 class Injector:
