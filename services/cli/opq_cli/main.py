@@ -20,6 +20,7 @@ from opq_cli.commands import (
     makai,
     measure,
     override,
+    store,
     tasks,
     trigger,
 )
@@ -64,6 +65,7 @@ app.add_typer(ca.app, name="ca")
 app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(store.app, name="store")
 app.add_typer(makai.app, name="makai")
 app.command(name="trigger")(trigger.trigger)
 app.command(name="chaos")(chaos)
