@@ -13,7 +13,7 @@ from opq.ids import BoxId
 from opq.store.certificates import Certificates
 from opq.store.port import Store
 from opq.trust import authority as authorities
-from opq.trust.authority import Authority, fingerprint
+from opq.trust.authority import Authority
 from opq.trust.authority_file import load_authority, save_authority
 from opq.trust.certificates import describe
 from opq.trust.names import Identity, Role
@@ -68,22 +68,20 @@ def forget_old_roots(store: Store, folder: Path, now_unix_ns: int, force: bool) 
     Raises
     ------
     InvalidInput
-        If certificates that an older root signed are still valid and `force` is not given, or there is no authority.
+        If somebody has valid certificates of older roots only and `force` is not given, or there is no authority.
     """
     authority = load_authority(folder)
-    old = {fingerprint(root) for root in authority.old_roots}
     certificates = Certificates(store)
-    revoked = certificates.revocations()
-    living = [
-        one
-        for one in certificates.all()
-        if one.root_fingerprint in old and one.not_after_unix_ns > now_unix_ns and one.serial not in revoked.serials
-    ]
-    if living and not force:
-        last = max(living, key=lambda one: one.not_after_unix_ns)
+    revoked = certificates.revocations().serials
+    living = [one for one in certificates.all() if one.not_after_unix_ns > now_unix_ns and one.serial not in revoked]
+    renewed = {one.identity for one in living if one.root_fingerprint == authority.fingerprint}
+    needed = [one for one in living if one.identity not in renewed]
+    if needed and not force:
+        last = max(needed, key=lambda one: one.not_after_unix_ns)
+        count = "1 certificate" if len(needed) == 1 else f"{len(needed)} certificates"
         raise InvalidInput(
-            f"{len(living)} certificates of older roots are still valid, the last, of {last.identity}, until "
-            f"{iso(last.not_after_unix_ns)}; wait, issue them anew, or use --force, which shuts their holders out"
+            f"{count} of older roots {'is' if len(needed) == 1 else 'are'} still needed: of {last.identity}, until "
+            f"{iso(last.not_after_unix_ns)}; wait, issue anew, or use --force, which shuts the holders out"
         )
     authority = authorities.forget_old_roots(authority)
     save_authority(authority, folder, replace=True)
