@@ -11,9 +11,18 @@ from opq.clock import SystemClock
 from opq.ids import BoxId, GridId
 from opq.model.boxes import Box, Nominal
 from opq.rpc.channels import MAX_BOX_MESSAGE_BYTES, Server
+from opq.rpc.frame_batches import decode_frames
 from opq.store import Store, open_store
 from opq_ingest.server import Ingest
 from opq_ingest.settings import IngestSettings
+from opq_makai.detectors.habit import HabitDetector
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile Makai's loops once, before any test waits for a Makai: what was compiled is kept on disk."""
+    decode_frames(b"")
+    HabitDetector()
 
 
 @dataclass

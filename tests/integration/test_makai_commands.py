@@ -1,5 +1,6 @@
 """The commands for Makai on a whole site of real processes with boxes that sample."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from opq.clock import SystemClock
 from opq.ids import BoxId, EventId
 from opq.model.boxes import Nominal
 from opq.model.events import AcquisitionState, EventState
+from opq.rpc.channels import healthy
 from opq.sim.scenario import quiet_scenario, save_scenario
 from opq.store import Store, open_store
 from opq.testing.processes import Processes, eventually, free_address
@@ -52,6 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with Processes(directory) as processes:
         stored = ("--store", f"sqlite:{directory / 'store'}")
         processes.start("makai", "--listen", makai, *stored, "--quiet-s", "2")
+        eventually(lambda: asyncio.run(healthy(makai)), "Makai is up", 60)
         processes.start("ingest", "--listen", ingest, "--makai", makai, *stored)
         processes.start(
             "simulate",

@@ -7,7 +7,7 @@ because at a box's next greeting every minute since its last trend is folded.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from opq.clock import MINUTE_NS, Clock
@@ -70,8 +70,12 @@ class Recorder:
         self._note_seen(rows)
         return outcome
 
-    def greet(self, box_id: BoxId) -> None:
-        """Fold every minute of a box that was over before it connected and has no trend yet."""
+    def greet(self, box_ids: Iterable[BoxId]) -> None:
+        """Fold every minute of boxes that was over before they connected and has no trend yet."""
+        for box_id in box_ids:
+            self._greet(box_id)
+
+    def _greet(self, box_id: BoxId) -> None:
         latest = self._store.trends.latest(box_id)
         since = latest.start_unix_ns + MINUTE_NS if latest else 0
         while True:

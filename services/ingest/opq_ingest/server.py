@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import grpc
@@ -41,6 +42,7 @@ _BATCH_S = 0.02
 _ACKNOWLEDGE_S = 0.1
 """How often it is looked whether acknowledgements are due."""
 _MAX_BATCH = 2000
+_MAX_GREETED = 200
 _STORE_RETRY_S = 0.5
 _GREETING_S = 10.0
 _STALL_NS = 3 * NS
@@ -58,6 +60,8 @@ class Ingest:
         self._log = structlog.get_logger()
         self._sessions: dict[BoxId, BoxSession] = {}
         self._waiting: deque[tuple[BoxSession, Waiting]] = deque()
+        self._greeted: dict[BoxId, None] = {}
+        """Boxes that the recorder has not greeted yet; it does so before it takes their frames."""
         self._room = asyncio.Event()
         self._room.set()
         self._recording = ThreadPoolExecutor(1, "recording")
@@ -128,7 +132,7 @@ class Ingest:
             log.info(
                 "box connected", peer=context.peer(), agent_version=hello.agent_version, spooled=hello.spooled_frames
             )
-            await call_in(self._recording, self._recorder.greet, box.box_id)
+            self._greeted[box.box_id] = None
             tasks.append(asyncio.create_task(self._receive(session, context)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         except OpqError as error:
@@ -268,8 +272,9 @@ class Ingest:
 
     async def _record_for_ever(self) -> None:
         while True:
-            if self._waiting or self._recorder.folds_due:
+            if self._waiting or self._greeted or self._recorder.folds_due:
                 try:
+                    await self._greet_waiting()
                     await self._record_batch()
                 except Unavailable as error:
                     self._log.warning("the store is away; frames wait", waiting=len(self._waiting), reason=str(error))
@@ -277,6 +282,14 @@ class Ingest:
                     continue
             self._note_flow()
             await asyncio.sleep(_BATCH_S)
+
+    async def _greet_waiting(self) -> None:
+        """Let the recorder greet boxes many at a time: when thousands come back at once, each on its own costs more."""
+        while self._greeted:
+            box_ids = list(islice(self._greeted, _MAX_GREETED))
+            await call_in(self._recording, self._recorder.greet, box_ids)
+            for box_id in box_ids:
+                del self._greeted[box_id]
 
     def _note_flow(self) -> None:
         """Frames are being stored; after a stall the silence of boxes counts anew from here."""

@@ -102,11 +102,11 @@ def test_after_a_crash_the_next_greeting_folds_what_was_left(store: Store) -> No
     for minute in range(4):
         store.measurements.add(fold_frames([good_frame("b-1", minute + 1, start + minute * MINUTE_NS)]))
     fresh = Recorder(store, ManualClock(NOW))
-    fresh.greet(B1)
+    fresh.greet([B1])
     assert [trend.start_unix_ns for trend in store.trends.range(B1, 0, 2**62)] == [
         start + k * MINUTE_NS for k in range(3)
     ]
-    fresh.greet(B1)
+    fresh.greet([B1])
     assert len(store.trends.range(B1, 0, 2**62)) == 3
 
 

@@ -54,7 +54,7 @@ def test_what_exists_is_not_written_over(tmp_path: Path) -> None:
 def test_installed_plugins_are_listed_with_their_version_and_what_they_take() -> None:
     listed = plugin_command("list").stdout
     assert "ieee1159 1 (event): " in listed
-    assert "outage 1 (tick): " in listed
+    assert "outage 2 (tick): " in listed
 
 
 def test_a_plugin_is_tried_on_a_recorded_event_and_nothing_is_stored(tmp_path: Path) -> None:
