@@ -1,31 +1,10 @@
-"""What must outlast a power cut: files that appear whole or not at all, and writing out in the background."""
+"""What must outlast a power cut: whole writes, and writing out in the background."""
 
 import contextlib
 import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
-
-
-def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file so that after a power cut there is either the old one or the new one.
-
-    Parameters
-    ----------
-    mode : int
-        Permissions of the new file.
-    """
-    fresh = path.with_name(path.name + ".new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(fd, mode)
-        with os.fdopen(fd, "wb", closefd=False) as file:
-            file.write(data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    fresh.replace(path)
-    write_out([path.parent])
 
 
 def write_out(paths: Iterable[Path]) -> None:

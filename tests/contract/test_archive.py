@@ -12,7 +12,7 @@ from opq.store import Store, open_store
 from opq.store.archive import backup, restore
 from opq.store.check import check_store
 from opq.testing import samples
-from opq.testing.site import fill_site
+from opq.testing.site import SAG, fill_site
 
 NOW = 1_760_000_000 * 1_000_000_000
 
@@ -107,3 +107,19 @@ def test_what_does_not_fit_together_is_said(store: Store) -> None:
     (sentence,) = check_store(store)
     assert sentence.startswith("acquisition lost of box")
     assert "there is no waveform" in sentence
+
+
+def test_a_waveform_that_is_damaged_in_the_store_does_not_keep_the_rest_from_being_copied(tmp_path: Path) -> None:
+    store = filled(open_store(f"sqlite:{tmp_path / 'store'}"))
+    damaged = next((tmp_path / "store" / "waveforms").rglob("*sag-house-1*"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    (sentence,) = backup(store, tmp_path / "a.zip", NOW, quiet)
+    assert sentence.startswith("waveform sag-house-1")
+    copy = open_store(f"sqlite:{tmp_path / 'copy'}")
+    restore(copy, tmp_path / "a.zip", quiet)
+    assert len(copy.waveforms.of_event(SAG)) == 3
+    (sentence,) = check_store(copy)
+    assert "sag-house-1" in sentence
+    assert "there is no waveform" in sentence
+    store.close()
+    copy.close()

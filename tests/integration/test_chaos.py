@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from opq.ids import BoxId, GridId
@@ -34,6 +36,25 @@ def test_a_site_under_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert len(report["injected"]) >= 3
     assert report["frames"] == report["measurements"] > 400
     assert not list(tmp_path.iterdir()), "nothing is left of a good run"
+
+
+def test_one_that_is_stopped_leaves_no_program_and_no_mount(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("opq")), "chaos", "--duration", "60s", "--boxes", "3"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stderr is not None
+            next(line for line in run.stderr if "worker is up" in line)
+            children = psutil.Process(run.pid).children()
+            assert len(children) >= 4
+            folder = re.search(r"/[^ :]*opq-chaos-\w+", " ".join(children[0].cmdline()))
+            assert folder is not None
+            run.terminate()
+            assert run.wait(40) == 130
+        finally:
+            run.kill()
+    assert not any(child.is_running() for child in children)
+    assert folder[0] not in Path("/proc/mounts").read_text()
+    assert not Path(folder[0]).exists()
 
 
 def test_a_lost_frame_and_a_box_that_is_not_heard_are_seen(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opq.clock import DAY_NS, NS
 from opq.errors import InvalidInput
 from opq.ids import BoxId
-from opq.trust.authority import BOX_LIFE_NS, Authority, forget_old_roots, issue, make_authority, root_of, rotate
+from opq.trust.authority import BOX_LIFE_NS, Authority, forget_old_roots, issue, make_authority, rotate
 from opq.trust.authority_file import load_authority, save_authority
 from opq.trust.certificates import (
     describe,
@@ -64,7 +64,6 @@ def test_a_certificate_says_who_it_is_for_until_when_and_under_which_number() ->
     assert info.expiry(T0) == ""
     assert "expired at" in info.expiry(T0 + BOX_LIFE_NS)
     assert "begins only at" in info.expiry(T0 - 301 * NS)
-    assert 0.66 < info.life_left(T0 + BOX_LIFE_NS // 3) < 0.67
 
 
 def test_only_servers_may_serve() -> None:
@@ -103,9 +102,10 @@ def test_a_certificate_is_valid_in_its_time_only() -> None:
 def test_the_root_that_signed_is_found() -> None:
     old = make_authority(T0)
     new = rotate(old, T0)
-    assert root_of(new.roots, leaf(old)) == old.root
-    assert root_of(new.roots, leaf(new)) == new.root
-    assert root_of(old.roots, leaf(new)) is None
+    leaf(old)[0].verify_directly_issued_by(old.root)
+    leaf(new)[0].verify_directly_issued_by(new.root)
+    assert {old.root, new.root} <= set(new.roots)
+    assert new.root not in old.roots
 
 
 def test_of_a_request_only_the_key_counts_and_it_must_be_proven() -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -58,7 +59,10 @@ def chaos(
     if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
         raise InvalidInput(f"--data-dir: {data_dir} is not empty; the books of a run begin with an empty folder")
     folder = Path(tempfile.mkdtemp(prefix="opq-chaos-"))
-    report = asyncio.run(_Run(seed, duration_s, boxes, folder, as_json).run(data_dir))
+    try:
+        report = asyncio.run(_Run(seed, duration_s, boxes, folder, as_json).run(data_dir))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     sys.exit(1 if report["errors"] else 0)
@@ -74,6 +78,10 @@ class _Run:
         self._memory_mb: dict[str, int] = {}
 
     async def run(self, keep: Path | None) -> dict[str, Any]:
+        running = asyncio.current_task()
+        assert running is not None
+        # As Ctrl-C does: programs are stopped and the disk is let go.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         disk = Disk(self._folder)
         mounted = disk.mount()
         try:

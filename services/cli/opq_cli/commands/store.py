@@ -39,7 +39,9 @@ def backup(file: Path, store: str = STORE_OPTION) -> None:
     if not file.absolute().parent.is_dir():
         raise InvalidInput(f"backup: there is no folder {file.absolute().parent}")
     with _progress() as told:
-        archive.backup(open_store(store), file, SystemClock().unix_ns(), told)
+        left_out = archive.backup(open_store(store), file, SystemClock().unix_ns(), told)
+    for sentence in left_out:
+        typer.echo(f"left out: {sentence}", err=True)
     typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 

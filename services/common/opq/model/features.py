@@ -57,6 +57,9 @@ OPTIONAL_FEATURES = ("p_inst_max", "pst")
 """Features that frames of the first agents do not have; they are then 0."""
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 FEATURE_INDEX: dict[str, int] = {name: index for index, name in enumerate(FEATURE_NAMES)}
+LOWEST = np.array([feature.low for feature in FEATURES], np.float32)
+HIGHEST = np.array([feature.high for feature in FEATURES], np.float32)
+"""Range of each feature, (len(FEATURES),)."""
 
 
 class WindowFlag(IntFlag):
@@ -252,7 +255,7 @@ def check_values(values: FloatArray) -> None:
     InvalidInput
         Naming the first offending feature, its value and its range.
     """
-    bad = ~((values >= _LOW) & (values <= _HIGH))
+    bad = ~((values >= LOWEST) & (values <= HIGHEST))
     if bad.any():
         row, column = (int(index) for index in np.argwhere(bad)[0])
         feature = FEATURES[column]
@@ -260,7 +263,3 @@ def check_values(values: FloatArray) -> None:
             f"{feature.name} of window {row}: got {values[row, column]:g} {feature.unit}, "
             f"expected {feature.low:g} to {feature.high:g} {feature.unit}"
         )
-
-
-_LOW = np.array([feature.low for feature in FEATURES], np.float32)
-_HIGH = np.array([feature.high for feature in FEATURES], np.float32)

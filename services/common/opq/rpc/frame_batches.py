@@ -20,6 +20,8 @@ from opq.model.features import (
     FEATURE_INDEX,
     FEATURE_NAMES,
     FEATURES,
+    HIGHEST,
+    LOWEST,
     OPTIONAL_FEATURES,
     FeatureFrame,
     FrameBatch,
@@ -39,8 +41,6 @@ _START, _DURATION, _FLAGS = _NUMBERS["start_unix_ns"], _NUMBERS["duration_ns"], 
 _COLUMNS = np.array([_NUMBERS[name] for name in FEATURE_NAMES])
 """Field of each feature."""
 _OPTIONAL = np.array([name in OPTIONAL_FEATURES for name in FEATURE_NAMES])
-_LOW = np.array([feature.low for feature in FEATURES], np.float32)
-_HIGH = np.array([feature.high for feature in FEATURES], np.float32)
 _NUMBER, _SIZED = 0, 2
 _BROKEN = -1
 _LEAST_BYTES_PER_WINDOW = 8 + 8 + 4 + 4 * int((~_OPTIONAL).sum())
@@ -313,7 +313,7 @@ def _columns(
         for window in range(count):
             bits[feature, to + window] = np.uint32(_word(raw, at + 4 * window, 4)) if size else np.uint32(0)
         for window in range(to, to + count):
-            if not _LOW[feature] <= values[feature, window] <= _HIGH[feature]:
+            if not LOWEST[feature] <= values[feature, window] <= HIGHEST[feature]:
                 return False
     return True
 

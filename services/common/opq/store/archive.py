@@ -9,15 +9,15 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from opq.errors import CorruptData, Duplicate, InvalidInput
-from opq.ids import BoxId
+from opq.errors import CorruptData, Duplicate, InvalidInput, NotFound
+from opq.ids import AcquisitionId, BoxId
 from opq.model.boxes import Box, BoxSeen, BoxStatus
 from opq.model.events import Acquisition, Event, EventBox
 from opq.model.features import FEATURE_NAMES
@@ -47,8 +47,13 @@ Progress = Callable[[str, int, int], None]
 """Told what is under way, how much of it is done, and of how much."""
 
 
-def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> None:
+def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> list[str]:
     """Write everything in a store to a file, which is there when it is whole.
+
+    Returns
+    -------
+    list of str
+        In a sentence each, waveforms that are damaged in the store and so are not in the file.
 
     Raises
     ------
@@ -59,7 +64,12 @@ def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> N
         raise Duplicate(f"{path} exists; a backup is never written over")
     part = path.with_name(path.name + ".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        about = {"format": FORMAT, "made_unix_ns": made_unix_ns, "features": list(FEATURE_NAMES)}
+        about = {
+            "format": FORMAT,
+            "made_unix_ns": made_unix_ns,
+            "features": list(FEATURE_NAMES),
+            "events": store.events.count(),
+        }
         archive.writestr(_ABOUT, json.dumps(about))
         for name in _KEYED:
             documents: Documents = getattr(store, name)
@@ -73,11 +83,9 @@ def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> N
             _write_rows(archive, "measurements", box.box_id, store.measurements.range)
             _write_rows(archive, "trends", box.box_id, store.trends.range)
         progress("measurements and trends", len(boxes), len(boxes))
-        _write_lines(archive, "events.jsonl", _event_lines(store, progress))
-        for info in _waveforms(store):
-            archive.writestr(
-                f"waveforms/{info.acquisition_id}", store.waveforms.data(info.acquisition_id), zipfile.ZIP_STORED
-            )
+        waveforms: list[AcquisitionId] = []
+        _write_lines(archive, "events.jsonl", _event_lines(store, waveforms, progress))
+        left_out = list(_write_waveforms(archive, store, waveforms, progress))
         loose = (incident for incident in _all_incidents(store) if incident.event_id is None)
         _write_lines(archive, "incidents.jsonl", map(incident_document, loose))
         tasks = (
@@ -87,6 +95,7 @@ def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> N
         )
         _write_lines(archive, "tasks.jsonl", map(to_document, tasks))
     part.rename(path)
+    return left_out
 
 
 def restore(store: Store, path: Path, progress: Progress) -> None:
@@ -116,11 +125,10 @@ def restore(store: Store, path: Path, progress: Progress) -> None:
             progress("measurements and trends", number, len(members))
             _restore_rows(store, archive, name)
         progress("measurements and trends", len(members), len(members))
-        lines = list(_lines(archive, "events.jsonl"))
-        for number, line in enumerate(lines):
-            progress("events", number, len(lines))
-            _restore_event(store, archive, line)
-        progress("events", len(lines), len(lines))
+        names, total = frozenset(archive.namelist()), json.loads(archive.read(_ABOUT))["events"]
+        for number, line in enumerate(_lines(archive, "events.jsonl")):
+            progress("events", number, max(number, total))
+            _restore_event(store, archive, names, line)
         for line in _lines(archive, "incidents.jsonl"):
             store.incidents.put(incident_from(line))
         store.tasks.add(from_document(Task, line) for line in _lines(archive, "tasks.jsonl"))
@@ -148,24 +156,35 @@ def _write_rows(
         since, number = rows[-1].start_unix_ns + 1, number + 1
 
 
-def _event_lines(store: Store, progress: Progress) -> Iterator[Document]:
+def _event_lines(store: Store, waveforms: list[AcquisitionId], progress: Progress) -> Iterator[Document]:
+    """Make the line of each event; note its waveforms."""
     total = store.events.count()
     for number, event in enumerate(all_events(store)):
-        progress("events", number, total)
+        progress("events", number, max(number, total))
         which = IncidentFilter(event_id=event.event_id)
+        infos = store.waveforms.of_event(event.event_id)
+        waveforms += [info.acquisition_id for info in infos]
         yield {
             "event": to_document(event),
             "boxes": [to_document(box) for box in store.events.boxes(event.event_id)],
             "acquisitions": [to_document(item) for item in store.acquisitions.of_event(event.event_id)],
-            "waveforms": [to_document(info) for info in store.waveforms.of_event(event.event_id)],
+            "waveforms": [to_document(info) for info in infos],
             "incidents": [incident_document(incident) for incident in store.incidents.list(which, _MANY)],
         }
-    progress("events", total, total)
 
 
-def _waveforms(store: Store) -> Iterator[WaveformInfo]:
-    for event in all_events(store):
-        yield from store.waveforms.of_event(event.event_id)
+def _write_waveforms(
+    archive: zipfile.ZipFile, store: Store, waveforms: Sequence[AcquisitionId], progress: Progress
+) -> Iterator[str]:
+    """Write the bytes of waveforms; say which do not read."""
+    for number, acquisition_id in enumerate(waveforms):
+        progress("waveforms", number, len(waveforms))
+        try:
+            data = store.waveforms.data(acquisition_id)
+        except (CorruptData, NotFound) as error:
+            yield f"waveform {acquisition_id}: {error}"
+        else:
+            archive.writestr(f"waveforms/{acquisition_id}", data, zipfile.ZIP_STORED)
 
 
 def _all_incidents(store: Store) -> Iterator[Incident]:
@@ -228,11 +247,12 @@ def _restore_rows(store: Store, archive: zipfile.ZipFile, name: str) -> None:
         store.trends.put([Trend(box_id=BoxId(box_id), values=values[at], **row) for at, row in enumerate(rows)])
 
 
-def _restore_event(store: Store, archive: zipfile.ZipFile, line: Document) -> None:
+def _restore_event(store: Store, archive: zipfile.ZipFile, names: frozenset[str], line: Document) -> None:
     event = from_document(Event, line["event"])
     for document in line["waveforms"]:
         info = from_document(WaveformInfo, document)
-        _restore_waveform(store, archive, info)
+        if f"waveforms/{info.acquisition_id}" in names:
+            _restore_waveform(store, archive, info)
     store.acquisitions.put_all([from_document(Acquisition, item) for item in line["acquisitions"]])
     store.events.put_boxes([from_document(EventBox, item) for item in line["boxes"]])
     store.events.put(event)

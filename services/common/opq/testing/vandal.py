@@ -9,11 +9,9 @@ import grpc.aio
 from opq.clock import Clock
 from opq.ids import BoxId
 from opq.model.features import FEATURE_INDEX, TimeSource
-from opq.rpc.channels import open_channel
 from opq.rpc.frames import encode_frame
-from opq.rpc.twins import BoxUpTwin
 from opq.testing.frames import good_frame
-from opq.v1 import box_pb2
+from opq.testing.peer import Peer
 
 _ANSWER_S = 5.0
 
@@ -43,18 +41,11 @@ async def send_bad_frames(address: str, box_id: BoxId, rng: random.Random, clock
         torn[rng.randrange(len(torn))] = rng.randrange(256)
     frames += [bytes(torn[: rng.randrange(1, len(torn))]), rng.randbytes(300)]
     refused = 0
-    async with open_channel(address) as channel:
-        call = channel.stream_stream(
-            "/opq.v1.BoxService/Connect", request_serializer=None, response_deserializer=box_pb2.BoxDown.FromString
-        )()
-        with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError, asyncio.InvalidStateError):
-            await call.write(BoxUpTwin(hello=box_pb2.Hello(box_id=box_id).SerializeToString()).SerializeToString())
+    async with Peer(address) as peer:
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, AssertionError, TimeoutError):
+            await peer.hello(box_id)
             for frame in frames:
-                await call.write(BoxUpTwin(frame=frame).SerializeToString())
+                await peer.frame(frame)
             while refused < len(frames):
-                down = await asyncio.wait_for(call.read(), _ANSWER_S)
-                if not isinstance(down, box_pb2.BoxDown):
-                    break
-                refused += down.HasField("reject")
-        call.cancel()
+                refused += (await peer.receive()).HasField("reject")
     return refused

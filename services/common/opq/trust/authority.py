@@ -6,7 +6,6 @@ changed in one step, without waiting until everybody has heard of it, and what t
 long as the old root is in the bundle.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -127,17 +126,6 @@ def issue(
         .sign(authority.key, hashes.SHA256())
     )
     return [certificate, *authority.crosses, *authority.roots]
-
-
-def root_of(roots: Sequence[x509.Certificate], chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
-    """Return the root that signed the first certificate of a chain; None if it is none of these."""
-    for root in roots:
-        try:
-            chain[0].verify_directly_issued_by(root)
-        except Exception:  # noqa: BLE001 - a wrong name, key or signature each raises something else
-            continue
-        return root
-    return None
 
 
 def _sign_root(

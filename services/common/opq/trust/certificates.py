@@ -30,10 +30,6 @@ class CertificateInfo:
     not_before_unix_ns: int
     not_after_unix_ns: int
 
-    def life_left(self, now_unix_ns: int) -> float:
-        """Return what is left of its life, 1 at the beginning, 0 or less at the end."""
-        return (self.not_after_unix_ns - now_unix_ns) / (self.not_after_unix_ns - self.not_before_unix_ns)
-
     def expiry(self, now_unix_ns: int) -> str:
         """Say why it is not valid at a time; empty if it is."""
         if now_unix_ns >= self.not_after_unix_ns:
