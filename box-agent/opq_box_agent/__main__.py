@@ -13,8 +13,10 @@ from opq.model.boxes import Nominal
 from opq.rpc.service import parse_settings, run_service
 from opq.telemetry.logs import configure_logs
 from opq_box_agent.agent import Agent, AgentConfig
+from opq_box_agent.durable import alone
 from opq_box_agent.enrolment import enrol_address, read_token
 from opq_box_agent.identity import Credentials, Enrolment, identity_files
+from opq_box_agent.notify import Notifier
 from opq_box_agent.settings import BoxSettings
 from opq_box_agent.sources.factory import make_source
 
@@ -52,18 +54,20 @@ async def run_box(settings: BoxSettings, stop: asyncio.Event) -> None:
         backfill_per_s=settings.backfill_per_s,
         sys_class=settings.sys_class,
         credentials=credentials(settings, box_id),
+        update_key=settings.update_key,
     )
     source = make_source(settings, clock)
     structlog.get_logger().info("measuring", box_id=box_id, source=settings.source, ingest=settings.ingest)
-    running = asyncio.create_task(Agent(config, source, clock).run())
-    stopping = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if running in done:
-        running.result()
-    else:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    with alone(config.data_dir):
+        running = asyncio.create_task(Agent(config, source, clock, Notifier.from_environment()).run())
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if running in done:
+            running.result()
+        else:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 def main() -> None:

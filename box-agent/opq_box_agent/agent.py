@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import random
 import secrets
 import shutil
@@ -22,12 +23,15 @@ from opq_box_agent.durable import write_out
 from opq_box_agent.framing import Framer
 from opq_box_agent.identity import Access, Credentials
 from opq_box_agent.link import Link
+from opq_box_agent.notify import Notifier
 from opq_box_agent.power import PowerState, read_power, read_temperature_c
 from opq_box_agent.ring import Ring
 from opq_box_agent.samples import RingSamples
-from opq_box_agent.session import BACKFILL_PER_S, Session
+from opq_box_agent.session import BACKFILL_PER_S, Phase, Session
 from opq_box_agent.sources.source import PowerLost, SampleBlock, Source
 from opq_box_agent.spool import Spool
+from opq_box_agent.updates.child import LAUNCHED
+from opq_box_agent.updates.updater import Updater
 
 _HEALTH_PERIOD_S = 30.0
 _DRAIN_S = 30.0
@@ -35,6 +39,7 @@ _LINGER_S = 15.0
 """After the last acknowledgement a request for the last moments may still come."""
 _GASP_S = 0.3
 _POWER_PERIOD_S = 1.0
+_ALIVE_PERIOD_S = 1.0
 _WRITE_OUT_S = 5.0
 """What was not acknowledged and is younger than this can be lost when the power goes; each writing out wears the card."""
 _RING_WRITE_OUTS = 12
@@ -57,6 +62,8 @@ class AgentConfig:
     sys_class: Path | None = None
     """Where the kernel tells of power supplies and temperatures; None: nothing is known of them."""
     credentials: Credentials | None = None
+    update_key: Path | None = None
+    """Public key that updates are checked with; None: there are none."""
 
 
 class Agent:
@@ -65,7 +72,8 @@ class Agent:
     Whatever happens to the link, samples go on into the ring buffer and frames into the spool.
     """
 
-    def __init__(self, config: AgentConfig, source: Source, clock: Clock) -> None:
+    def __init__(self, config: AgentConfig, source: Source, clock: Clock, notifier: Notifier | None = None) -> None:
+        self._notifier = notifier or Notifier("")
         self._config, self._source, self._clock = config, source, clock
         self._log = structlog.get_logger().bind(box_id=config.box_id)
         self._boot_id = secrets.token_hex(8)
@@ -74,7 +82,10 @@ class Agent:
         self.ring = Ring(config.data_dir / "ring.dat", source.sample_rate_hz, config.ring_s)
         self.session = Session(self.spool, self._hello, self._health, config.backfill_per_s)
         self._samples = RingSamples(source, self.ring)
-        self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log)
+        updater = Updater(
+            config.box_id, config.data_dir / "updates", config.update_key, LAUNCHED in os.environ, self._log
+        )
+        self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log, updater)
         self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)
         self._window_cycles = 0
         self._time = (TimeSource.FREE, 0)
@@ -87,7 +98,13 @@ class Agent:
 
         When the power of the box goes there is only time for a last gasp.
         """
-        jobs = (self._connect(), self._report_health(), self._keep_written(), self._watch_power())
+        jobs = (
+            self._connect(),
+            self._report_health(),
+            self._keep_written(),
+            self._watch_power(),
+            self._give_signs_of_life(),
+        )
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             async for block in self._source.blocks():
@@ -126,6 +143,7 @@ class Agent:
             self.spool.append(sequence, encode_frame(frame, source))
             self.session.frame_spooled(sequence)
         if frames:
+            self._notifier.ready()
             self._tell_of_disk()
             self._link.wake()
 
@@ -235,6 +253,11 @@ class Agent:
                 self._log.info("runs on", power=self.power.power.value, battery_pct=self.power.battery_pct)
                 self._say_health()
             await asyncio.sleep(_POWER_PERIOD_S)
+
+    async def _give_signs_of_life(self) -> None:
+        while True:
+            self._notifier.alive(self.session.phase is Phase.READY)
+            await asyncio.sleep(_ALIVE_PERIOD_S)
 
     async def _keep_written(self) -> None:
         """Let what was measured reach the disk from time to time, and say when it takes no more."""

@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from opq.errors import InvalidInput
 
 
 def write_out(paths: Iterable[Path]) -> None:
@@ -28,3 +31,24 @@ def write_at(fd: int, data: bytes, offset: int) -> None:
     """
     if os.pwrite(fd, data, offset) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the kernel lets it go however the process ends.
+
+    Raises
+    ------
+    InvalidInput
+        If another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InvalidInput(f"{folder}: another agent runs here; one box has one agent") from error
+        yield
+    finally:
+        os.close(fd)

@@ -23,11 +23,13 @@ from opq_box_agent.session import (
     ApplyConfiguration,
     CancelWaveform,
     FrameRejected,
+    OfferUpdate,
     SendWaveform,
     Session,
     TellInfo,
     Wish,
 )
+from opq_box_agent.updates.updater import Updater
 from opq_box_agent.upload import Uploader
 
 _GREETING_TIMEOUT_S = 10.0
@@ -65,11 +67,21 @@ class Link:
     ----------
     log : structlog logger
         With the box already bound.
+    updater : Updater
+        Takes updates of the agent.
     """
 
     def __init__(
-        self, box_id: BoxId, device: Device, session: Session, samples: Samples, clock: Clock, log: Any
+        self,
+        box_id: BoxId,
+        device: Device,
+        session: Session,
+        samples: Samples,
+        clock: Clock,
+        log: Any,
+        updater: Updater,
     ) -> None:
+        self._updater = updater
         self._box_id, self._device, self._session, self._samples = box_id, device, session, samples
         self._clock, self._log = clock, log
         self._random = random.Random(zlib.crc32(box_id.encode()) ^ clock.monotonic_ns())
@@ -113,7 +125,7 @@ class Link:
                     greeted, self.refusal, self._told = True, "", ""
                 wish = self._session.receive(message)
                 if wish is not None:
-                    self._fulfil(wish, uploader)
+                    self._fulfil(wish, uploader, channel)
                 self._wake.set()
         except (grpc.aio.AioRpcError, TimeoutError) as error:
             self._lost(error, greeted, dialer)
@@ -154,7 +166,7 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), max(0.001, (wake - self._clock.monotonic_ns()) / NS))
 
-    def _fulfil(self, wish: Wish, uploader: Uploader) -> None:
+    def _fulfil(self, wish: Wish, uploader: Uploader, channel: grpc.aio.Channel) -> None:
         match wish:
             case SendWaveform():
                 uploader.start(wish, self._session, self._device.time, self._wake.set)
@@ -165,6 +177,8 @@ class Link:
             case TellInfo():
                 result = box_pb2.CommandResult(command_id=wish.command_id, info=self._device.info())
                 self._session.say(box_pb2.BoxUp(command_result=result))
+            case OfferUpdate():
+                self._updater.offered(wish, channel, self._session, self._wake.set)
             case FrameRejected():
                 self._log.error("frame rejected", sequence=wish.sequence, reason=wish.message)
 

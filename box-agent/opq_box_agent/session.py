@@ -60,7 +60,17 @@ class FrameRejected:
     message: str
 
 
-Wish = SendWaveform | CancelWaveform | ApplyConfiguration | TellInfo | FrameRejected
+@dataclass(frozen=True, slots=True)
+class OfferUpdate:
+    """The site has an update of the agent; answered under `command_id`."""
+
+    command_id: str
+    update_id: str
+    version: str
+    size_bytes: int
+
+
+Wish = SendWaveform | CancelWaveform | ApplyConfiguration | TellInfo | FrameRejected | OfferUpdate
 
 
 class FrameStore(Protocol):
@@ -179,6 +189,9 @@ class Session:
             return ApplyConfiguration(message.configure.command_id, message.configure.configuration.window_cycles)
         elif kind == "get_info":
             return TellInfo(message.get_info.command_id)
+        elif kind == "update_offer":
+            offer = message.update_offer
+            return OfferUpdate(offer.command_id, offer.update_id, offer.version, offer.size_bytes)
         return None
 
     def next_message(self, monotonic_ns: int) -> bytes | None:

@@ -37,6 +37,9 @@ class BoxSettings(TlsSettings):
         description="frames a second that make up for time without network, beside live ones",
     )
     sys_class: Path = Field(SYS_CLASS, description="where the kernel tells of power supplies and temperatures")
+    update_key: Path | None = Field(None, description="public key that updates of the agent are checked with")
+    update_health_s: float = Field(60.0, gt=0, description="opq box launch: a new version must measure within this [s]")
+    update_probation_s: float = Field(120.0, gt=0, description="opq box launch: and stay alive for this [s]")
     scenario: Path | None = Field(None, description="synthetic: scenario file; without one a quiet supply")
     input: Path | None = Field(None, description="replay: the recording; opqbox: the device or FIFO")
     format: str = Field("auto", description="replay: auto, comtrade, pqdif, pqds, csv, parquet, wav, flac or raw16")

@@ -116,6 +116,29 @@ def test_boxes_are_listed_with_what_was_last_seen_of_them(opq: Opq) -> None:
     assert lines[0].startswith("house-1  House 1  demo  feeder-1  120 V 60 Hz")
 
 
+def test_an_update_is_signed_checked_and_offered(opq: Opq, store: Store, tmp_path: Path) -> None:
+    payload = tmp_path / "payload" / "opq_box_agent"
+    payload.mkdir(parents=True)
+    (payload / "__init__.py").write_text("")
+    assert opq("update", "keygen", "--out", "keys").code == 0
+    assert (
+        opq("update", "keygen", "--out", "keys").err
+        == "opq: keys/update.key: there is a key already; nothing was changed\n"
+    )
+    signed = opq("update", "sign", "payload", "--key", "keys/update.key", "--version", "9.1", "--out", "u.opq")
+    assert "wrote u.opq: version 9.1" in signed.out
+    assert "u.opq: right; version 9.1" in opq("update", "verify", "u.opq", "--key", "keys/update.pub").out
+    assert "No updates were offered" in opq("boxes", "update").out
+    one = opq("boxes", "update", "house-1", "u.opq", "--key", "keys/update.pub")
+    assert one.out.startswith("offered version 9.1 to house-1;")
+    assert opq("boxes", "update", "--all", "u.opq").out.startswith("offered version 9.1 to 5 boxes;")
+    assert len(opq("boxes", "update", "--json").json) == 5
+    assert opq("boxes", "update", "house-2", "--json").json[0]["offer"]["state"] == "offered"
+    (tmp_path / "other").write_bytes((tmp_path / "u.opq").read_bytes().replace(b"9.1", b"9.9"))
+    assert "not signed with the key" in opq("boxes", "update", "house-1", "other", "--key", "keys/update.pub").err
+    assert "expected either a box or --all" in opq("boxes", "update", "house-1", "u.opq", "--all").err
+
+
 def test_boxes_in_json_are_complete(opq: Opq, store: Store) -> None:
     listed = opq("boxes", "list", "--json").json
     assert [item["box"]["box_id"] for item in listed] == [f"house-{number}" for number in range(1, 6)]

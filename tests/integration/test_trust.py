@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from opq.rpc.tls import ServerTls, watch_files
 from opq.store import Store, open_store
 from opq.store.certificates import Certificates
 from opq.store.trust import grant_enrolment, init_authority, issue_certificate, revoke, rotate_authority
+from opq.store.updates import offer_update, put_update
 from opq.testing.peer import Peer, Upload, a_frame
 from opq.testing.processes import free_address, soon
 from opq.trust.authority import Authority, fingerprint, issue, make_authority
@@ -190,6 +192,27 @@ async def test_a_box_can_neither_greet_nor_upload_nor_resume_as_another(site: Si
         await box.receive()
     assert site.store.waveforms.received(AcquisitionId("acq-b")) == 0
     assert site.store.measurements.count(B) == 0, "what comes in the session of a is of a, whatever the frame says"
+
+
+async def test_a_box_fetches_the_update_it_was_offered_and_none_of_another(site: Site) -> None:
+    data = os.urandom(500_000)
+    update = put_update(site.store, data, "9.0.0")
+    offer_update(site.store, A, update, CLOCK.unix_ns())
+    download = box_pb2.DownloadUpdateRequest
+    async with peer(site, site.box(A)) as box:
+        asked = download(box_id="a", update_id=update.update_id, offset=100)
+        assert b"".join([piece.data async for piece in box.stub.DownloadUpdate(asked)]) == data[100:]
+        for other, offset, code in (
+            ("b", 0, grpc.StatusCode.PERMISSION_DENIED),
+            ("a", len(data) + 1, grpc.StatusCode.INVALID_ARGUMENT),
+        ):
+            asked = download(box_id=other, update_id=update.update_id, offset=offset)
+            assert (await failed(anext(aiter(box.stub.DownloadUpdate(asked)))))[0] is code
+        asked = download(box_id="a", update_id="../" + "0" * 61)
+        assert (await failed(anext(aiter(box.stub.DownloadUpdate(asked)))))[0] is grpc.StatusCode.INVALID_ARGUMENT
+    async with peer(site, site.box(B)) as box:
+        asked = download(box_id="b", update_id=update.update_id)
+        assert (await failed(anext(aiter(box.stub.DownloadUpdate(asked)))))[0] is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_service_is_no_box(site: Site) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import sys
+from pathlib import Path
 
 import structlog
 
@@ -20,6 +21,7 @@ from opq_box_agent.light.pace import Pace
 from opq_box_agent.light.samples import WorldSamples
 from opq_box_agent.link import Link
 from opq_box_agent.session import Phase, Session
+from opq_box_agent.updates.updater import Updater
 
 _HUSHED = structlog.make_filtering_bound_logger(logging.ERROR)
 """Thousands of boxes do not each say that ingest is away: the fleet says how many are connected."""
@@ -51,7 +53,9 @@ class LightBox:
         log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr), wrapper_class=_HUSHED).bind(
             box_id=self.box.box_id
         )
-        self._link = Link(self.box.box_id, self, self.session, self._samples, clock, log)
+        # It has no disk and no launcher: offers of updates are refused with that reason.
+        updater = Updater(self.box.box_id, Path(), None, False, log)
+        self._link = Link(self.box.box_id, self, self.session, self._samples, clock, log, updater)
         self._running: asyncio.Task[None] | None = None
         self._boot_id = ""
 

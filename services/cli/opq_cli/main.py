@@ -10,6 +10,7 @@ from opq_cli.chaos.command import chaos
 from opq_cli.commands import (
     analyze,
     boxes,
+    boxes_update,
     ca,
     certificates,
     convert,
@@ -23,6 +24,7 @@ from opq_cli.commands import (
     store,
     tasks,
     trigger,
+    update,
 )
 from opq_cli.programs import PROGRAMS, exec_program
 from opq_cli.up.command import up
@@ -60,12 +62,14 @@ boxes.app.command(name="override")(override.override)
 boxes.app.command(name="enrol")(certificates.enrol)
 boxes.app.command(name="certificates")(certificates.certificates)
 boxes.app.command(name="revoke")(certificates.revoke_certificates)
+boxes.app.command(name="update")(boxes_update.update)
 app.add_typer(boxes.app, name="boxes")
 app.add_typer(ca.app, name="ca")
 app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(store.app, name="store")
+app.add_typer(update.app, name="update")
 app.add_typer(makai.app, name="makai")
 app.command(name="trigger")(trigger.trigger)
 app.command(name="chaos")(chaos)

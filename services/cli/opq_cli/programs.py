@@ -22,7 +22,12 @@ class Program:
 MAKAI_WORDS = ("watch", "state", "detectors", "reload")
 """What is said to a Makai that runs; any other line that begins with ``makai`` starts one."""
 
-BOX_WORDS = {"run": "opq_box_agent", "enrol": "opq_box_agent.enrolment"}
+BOX_WORDS = {
+    "run": "opq_box_agent",
+    "launch": "opq_box_agent.updates.launcher",
+    "update": "opq_box_agent.updates.command",
+    "enrol": "opq_box_agent.enrolment",
+}
 """What is said after ``opq box``, and the module that does it."""
 
 PROGRAMS = {

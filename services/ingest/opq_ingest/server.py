@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -35,6 +35,7 @@ from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
 from opq_ingest.shards import MakaiShards
+from opq_ingest.updates import Updates
 from opq_ingest.uploads import Uploads
 
 _BATCH_S = 0.02
@@ -72,6 +73,7 @@ class Ingest:
         shards = parse_addresses(settings.makai)
         self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock, settings.tls)
         self._uploads = Uploads(store, self._calls, self.makai.acquisition)
+        self._updates = Updates(store, self._calls)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Make the handlers of `opq.v1.BoxService`; what comes up a Connect stream is not decoded by gRPC."""
@@ -90,6 +92,11 @@ class Ingest:
                     self._resume_waveform,
                     waveform_pb2.ResumeWaveformRequest.FromString,
                     waveform_pb2.ResumeWaveformResponse.SerializeToString,
+                ),
+                "DownloadUpdate": grpc.unary_stream_rpc_method_handler(
+                    self._download_update,
+                    box_pb2.DownloadUpdateRequest.FromString,
+                    box_pb2.DownloadUpdateResponse.SerializeToString,
                 ),
             },
         )
@@ -119,6 +126,7 @@ class Ingest:
     ) -> None:
         box, hello = await self._greet(context)
         session = BoxSession(box.box_id, f"{self._settings.ingest_id}-{secrets.token_hex(6)}")
+        session.agent_version = hello.agent_version
         log = self._log.bind(box_id=box.box_id, session_id=session.session_id)
         if before := self._sessions.get(box.box_id):
             before.close()
@@ -237,6 +245,8 @@ class Ingest:
             log.warning("the box cannot", reason=problem)
         else:
             log.info("command done")
+        if await self._updates.answered(session, result.command_id, problem):
+            return
         cycles = session.commands.pop(result.command_id, None)
         if cycles is not None:
             now = self._clock.unix_ns()
@@ -265,6 +275,16 @@ class Ingest:
         try:
             check_own(context, request.box_id)
             return await self._uploads.resume(request)
+        except OpqError as error:
+            await abort(context, error)
+
+    async def _download_update(
+        self, request: box_pb2.DownloadUpdateRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[box_pb2.DownloadUpdateResponse]:
+        try:
+            check_own(context, request.box_id)
+            async for piece in self._updates.download(request):
+                yield piece
         except OpqError as error:
             await abort(context, error)
 
@@ -368,6 +388,7 @@ class Ingest:
             try:
                 now = self._clock.unix_ns()
                 self._reconfigure(await call_in(self._calls, boxes_in_force, self._store, now))
+                await self._updates.offer(self._sessions)
             except Unavailable as error:
                 self._log.warning("the store is away", reason=str(error))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MODULES = {
     "box": "opq_box_agent",
+    "launch": "opq_box_agent.updates.launcher",
     "simulate": "opq_box_agent.fleet",
     "ingest": "opq_ingest",
     "makai": "opq_makai",
