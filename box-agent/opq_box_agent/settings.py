@@ -48,7 +48,9 @@ class BoxSettings(TlsSettings):
     sample_rate_hz: float | None = Field(
         None, gt=0, description="replay of raw16 or csv without times: samples per second [Hz]"
     )
-    volts_per_count: float | None = Field(None, gt=0, description="opqbox, replay of raw16 or wav: volts per count [V]")
+    volts_per_count: float | None = Field(
+        None, gt=0, description="opqbox: volts per count [V], as calibrated by default; replay of raw16 or wav"
+    )
     scale_to_nominal: bool = Field(False, description="replay: scale so that the undisturbed voltage is Udin")
 
 

@@ -7,6 +7,7 @@ from opq.errors import InvalidInput
 from opq.ids import BoxId
 from opq.model.boxes import Nominal
 from opq.sim.scenario import load_scenario, quiet_scenario
+from opq_box_agent.calibration import load_calibrations
 from opq_box_agent.settings import BoxSettings
 from opq_box_agent.sources.source import Source
 from opq_box_agent.sources.synthetic import SyntheticSource
@@ -32,6 +33,8 @@ def make_source(settings: BoxSettings, clock: Clock) -> Source:
         return ReplaySource.open(settings, _input(settings), clock)
     from opq_box_agent.sources.opqbox import OpqBoxSource
 
+    if settings.volts_per_count is None and (known := load_calibrations(settings.data_dir / settings.box_id)):
+        settings = settings.model_copy(update={"volts_per_count": known[-1].volts_per_count})
     return OpqBoxSource.open(settings, _input(settings), clock)
 
 

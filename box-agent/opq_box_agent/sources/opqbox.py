@@ -80,7 +80,9 @@ class OpqBoxSource:
             If the calibration is missing.
         """
         if settings.volts_per_count is None:
-            raise InvalidInput("--volts-per-count: the source opqbox needs the calibration of the box, got none")
+            raise InvalidInput(
+                "--volts-per-count: the source opqbox needs the calibration of the box, got none; opq box calibrate finds it"
+            )
         return cls(path, settings.volts_per_count, clock)
 
     async def blocks(self) -> AsyncIterator[SampleBlock]:

@@ -26,6 +26,7 @@ BOX_WORDS = {
     "run": "opq_box_agent",
     "launch": "opq_box_agent.updates.launcher",
     "update": "opq_box_agent.updates.command",
+    "calibrate": "opq_box_agent.calibrate",
     "enrol": "opq_box_agent.enrolment",
 }
 """What is said after ``opq box``, and the module that does it."""
