@@ -7,37 +7,15 @@ import structlog
 
 from opq import ids
 from opq.clock import SystemClock
-from opq.errors import InvalidInput
-from opq.ids import BoxId
 from opq.model.boxes import Nominal
 from opq.rpc.service import parse_settings, run_service
 from opq.telemetry.logs import configure_logs
 from opq_box_agent.agent import Agent, AgentConfig
 from opq_box_agent.durable import alone
-from opq_box_agent.enrolment import enrol_address, read_token
-from opq_box_agent.identity import Credentials, Enrolment, identity_files
+from opq_box_agent.enrolment import credentials
 from opq_box_agent.notify import Notifier
 from opq_box_agent.settings import BoxSettings
 from opq_box_agent.sources.factory import make_source
-
-
-def credentials(settings: BoxSettings, box_id: BoxId) -> Credentials | None:
-    """Return as whom the box shows itself: with files of somebody else's making, its own certificate, or not at all.
-
-    Raises
-    ------
-    InvalidInput
-        If the token is for another box.
-    """
-    if settings.tls is not None:
-        return Credentials(settings.tls, own=False)
-    files = identity_files(settings.data_dir / box_id)
-    if settings.enrol_token is None:
-        return Credentials(files, own=True) if files.certificate.exists() else None
-    token = read_token(settings.enrol_token)
-    if token.box_id != box_id:
-        raise InvalidInput(f"--enrol-token: got one for box {token.box_id}, expected one for {box_id}")
-    return Credentials(files, own=True, enrolment=Enrolment(token, enrol_address(settings.ingest, settings.enrol)))
 
 
 async def run_box(settings: BoxSettings, stop: asyncio.Event) -> None:

@@ -8,9 +8,11 @@ from pydantic import Field, SecretStr
 
 from opq.clock import iso
 from opq.errors import InvalidInput
+from opq.ids import BoxId
 from opq.rpc.service import ServiceSettings, parse_settings, run_service
 from opq.trust.tokens import Token, parse_token
-from opq_box_agent.identity import Enrolment, enrol, identity_files
+from opq_box_agent.identity import Credentials, Enrolment, enrol, identity_files
+from opq_box_agent.settings import BoxSettings
 
 ENROL_PORT = 4503
 """Where boxes enrol unless they are told otherwise."""
@@ -42,6 +44,25 @@ def read_token(text: SecretStr) -> Token:
     """
     given = text.get_secret_value()
     return parse_token(sys.stdin.readline() if given == "-" else given)
+
+
+def credentials(settings: BoxSettings, box_id: BoxId) -> Credentials | None:
+    """Return as whom the box shows itself: with files of somebody else's making, its own certificate, or not at all.
+
+    Raises
+    ------
+    InvalidInput
+        If the token is for another box.
+    """
+    if settings.tls is not None:
+        return Credentials(settings.tls, own=False)
+    files = identity_files(settings.data_dir / box_id)
+    if settings.enrol_token is None:
+        return Credentials(files, own=True) if files.certificate.exists() else None
+    token = read_token(settings.enrol_token)
+    if token.box_id != box_id:
+        raise InvalidInput(f"--enrol-token: got one for box {token.box_id}, expected one for {box_id}")
+    return Credentials(files, own=True, enrolment=Enrolment(token, enrol_address(settings.ingest, settings.enrol)))
 
 
 async def enrol_box(settings: EnrolSettings, _: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opq.errors import NotFound
+from opq.errors import NotFound, check_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,17 @@ BOX_WORDS = {
     "launch": "opq_box_agent.updates.launcher",
     "update": "opq_box_agent.updates.command",
     "calibrate": "opq_box_agent.calibrate",
+    "doctor": "opq_box_agent.doctor.command",
+    "install-service": "opq_box_agent.service.install",
     "enrol": "opq_box_agent.enrolment",
 }
 """What is said after ``opq box``, and the module that does it."""
 
 PROGRAMS = {
     "box": Program(
-        "opq_box_agent", "box", "Run the agent of one box (opq box run --help), or enrol it (opq box enrol)."
+        "opq_box_agent",
+        "box",
+        "The agent of one box: opq box run, launch, enrol, calibrate, doctor, update, install-service; each with --help.",
     ),
     "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated grid, or write it into files."),
     "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),
@@ -63,10 +67,11 @@ def command_line(name: str, arguments: Sequence[str]) -> list[str]:
 def exec_program(arguments: list[str]) -> None:
     """Become the program that the first words name; return if they name none."""
     words = arguments[:2] if arguments[:1] == ["box"] else arguments[:1]
-    if words[:1] == ["box"] and words[1:] and words[1] in BOX_WORDS:
+    if words[:1] == ["box"]:
+        check_option("opq box", words[1] if words[1:] else "nothing", BOX_WORDS)
         line = command_line("box", arguments[2:])
         line[2] = BOX_WORDS[words[1]]
-    elif words and words[0] in PROGRAMS and words[0] != "box" and not _is_said_to_makai(arguments):
+    elif words and words[0] in PROGRAMS and not _is_said_to_makai(arguments):
         line = command_line(words[0], arguments[1:])
     else:
         return
