@@ -143,7 +143,6 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
     before = load_calibrations(folder)
     document = {"calibrations": [{**asdict(one), "readings": list(map(asdict, one.readings))} for one in before]}
     document["calibrations"].append({**asdict(calibration), "readings": list(map(asdict, calibration.readings))})
-    folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / FILE, json.dumps(document, indent=1).encode(), PUBLIC, replace=True)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from opq.errors import InvalidInput
+from opq.errors import Duplicate
 
 
 def write_out(paths: Iterable[Path]) -> None:
@@ -39,7 +39,7 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    InvalidInput
+    Duplicate
         If another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise InvalidInput(f"{folder}: another agent runs here; one box has one agent") from error
+            raise Duplicate(f"{folder}: another agent runs here; one box has one agent") from error
         yield
     finally:
         os.close(fd)

@@ -44,6 +44,48 @@ async def test_a_box_that_runs_is_found_in_order(running: RunningIngest, tmp_pat
         assert "slots hold samples" in found["ring buffer"]["text"]
 
 
+def nonsense(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{")
+
+
+def half_an_update(updates: Path) -> None:
+    (updates / "a").mkdir(parents=True)
+    (updates / "current").symlink_to("a")
+
+
+BROKEN = {
+    "version": (lambda box: half_an_update(box / "updates"), "does not read"),
+    "calibration": (lambda box: nonsense(box / "calibration.json"), "expected a calibration"),
+    "ring buffer": (lambda box: (box / "ring.dat").write_bytes(b"x" * 5000), "no ring buffer"),
+    "spool": (lambda box: (box / "spool" / "9.spool").mkdir(), "Is a directory"),
+    "certificate": (lambda box: nonsense(box / "identity.pem"), "identity.pem"),
+    "source replay": (lambda box: None, "--input"),
+}
+
+
+async def test_each_thing_that_is_broken_in_the_folder_of_a_box_is_named(
+    running: RunningIngest, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with Processes(tmp_path) as processes:
+        options = ["--box-id", BOX, "--ingest", running.address, "--data-dir", str(data), "--ring-s", "5"]
+        processes.start("box", *options)
+        await asyncio.to_thread(eventually, lambda: running.store.measurements.count(BOX) > 2, "it streams")
+    code, found = await doctor(data, running.address)
+    assert code == 0, found
+    for what, (harm, words) in BROKEN.items():
+        broken = tmp_path / what
+        shutil.copytree(data, broken)
+        harm(broken / BOX)
+        code, found = await doctor(broken, running.address, *(["--source", "replay"] if "source" in what else []))
+        assert code == 1, what
+        # Without a certificate that reads it cannot call ingest either.
+        failed = {name for name, one in found.items() if one["state"] == "failure"} - {"network"}
+        assert failed == {what}, found
+        assert words in found[what]["text"]
+
+
 async def test_what_is_wrong_is_said_with_what_to_do_and_ends_with_one(running: RunningIngest, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "opq0")
     device = ["--source", "opqbox", "--input", str(tmp_path / "opq0"), "--volts-per-count", "0.01"]

@@ -22,7 +22,7 @@ from opq.updates.package import sign_update
 from .conftest import RunningIngest
 
 BOX = BoxId("b-1")
-HEALTH_S, PROBATION_S = 15, 3
+HEALTH_S = 15
 
 
 class Site:
@@ -34,9 +34,9 @@ class Site:
         self.key = load_private_key(private)
         self.data = tmp_path / "box"
 
-    def launch(self) -> None:
+    def launch(self, probation_s: str = "3") -> None:
         options = ["--box-id", BOX, "--ingest", self.running.address, "--data-dir", str(self.data), "--ring-s", "10"]
-        limits = ["--update-health-s", str(HEALTH_S), "--update-probation-s", str(PROBATION_S)]
+        limits = ["--update-health-s", str(HEALTH_S), "--update-probation-s", probation_s]
         self.processes.start("box", *options, *limits, "--update-key", str(self.public), program="launch")
         self.wait_for_frames()
 
@@ -165,6 +165,19 @@ async def test_an_unhealthy_version_is_refused_or_taken_back_and_the_old_one_mea
     assert restarts == (0 if beside else 2), "tried beside, the old one never stopped"
 
 
+async def test_two_power_cuts_in_its_probation_take_a_version_back(site: Site) -> None:
+    await aside(site.launch, "600")
+    done = await aside(site.install, site.update("7.1.0"))
+    assert done.returncode == 0, done.stderr
+    for _ in range(2):
+        await aside(eventually, lambda: site.version == "7.1.0", "the new version streams", 60)
+        site.processes.kill("box")
+        await aside(eventually, lambda: site.version == "", "the site has noticed")
+        await aside(site.launch, "600")
+    await aside(site.wait_for_log, "it ended with the whole box 2 times in its probation")
+    assert site.version == opq.__version__
+
+
 async def test_an_update_over_the_air_is_fetched_tried_and_confirmed(site: Site) -> None:
     await aside(site.launch)
     file = await aside(site.update, "7.1.0")
@@ -177,10 +190,12 @@ async def test_an_update_over_the_air_is_fetched_tried_and_confirmed(site: Site)
     assert offer.state is OfferState.TAKEN
 
 
-async def test_an_unhealthy_update_over_the_air_is_refused_with_its_reason_and_not_tried_again(site: Site) -> None:
+@pytest.mark.parametrize("kind", ["does not even start", "fails on the real source"])
+async def test_an_unhealthy_update_over_the_air_is_refused_with_its_reason(site: Site, kind: str) -> None:
+    code, reason, _ = UNHEALTHY[kind]
     await aside(site.launch)
     store = site.running.store
-    file = await aside(site.update, "7.1.0", UNHEALTHY["fails on the real source"][0])
+    file = await aside(site.update, "7.1.0", code)
     offer_update(store, BOX, put_update(store, file.read_bytes(), "7.1.0"), time.time_ns())
 
     def answered() -> Offer | None:
@@ -190,7 +205,7 @@ async def test_an_unhealthy_update_over_the_air_is_refused_with_its_reason_and_n
     await aside(eventually, answered, "the box says that it goes back", 60)
     offer = answered()
     assert offer is not None
-    assert "it ended with code 4 before it measured" in offer.problem
+    assert reason in offer.problem
     await aside(site.wait_for_frames)
     assert site.version == opq.__version__
 

@@ -79,10 +79,11 @@ def look_at_calibration(folder: Path, source: str, given: float | None, unix_ns:
 def look_at_version(slots: Slots) -> Finding:
     """Which version runs, and what became of updates."""
     state = slots.state
-    try:
-        text = f"{slots.version(slots.current)}{'' if slots.current else ', as it was installed'}"
-    except (OSError, OpqError) as error:
-        return failure("version", f"the slot {slots.current} does not read: {error}", "install the update again")
+    text = f"{slots.version(slots.current)}{'' if slots.current else ', as it was installed'}"
+    if slots.damaged:
+        return failure(
+            "version", f"{text}, for the update in {slots.path(slots.damaged)} does not read", "install it again"
+        )
     if state.trial:
         text += ", on trial"
     if state.refused:
@@ -107,7 +108,7 @@ def look_at_certificate(files: TlsFiles | None, enrols: bool, ingest: str, unix_
     if expiry := info.expiry(unix_ns):
         return failure("certificate", expiry, f"see to the clock; if that is right, {advice}")
     text = f"of {info.identity}, until {iso(info.not_after_unix_ns)}"
-    if info.life_left(unix_ns) < _SOON_LEFT:
+    if info.not_after_unix_ns - unix_ns < _SOON_LEFT * (info.not_after_unix_ns - info.not_before_unix_ns):
         return warning(
             "certificate", text, "it should have been renewed by now; see whether the site signs (opq ca status)"
         )

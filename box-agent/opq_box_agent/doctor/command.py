@@ -14,7 +14,7 @@ from pydantic import Field
 
 from opq import ids
 from opq.clock import Clock, SystemClock
-from opq.errors import InvalidInput, OpqError
+from opq.errors import Duplicate, InvalidInput, OpqError
 from opq.rpc.channels import Dialer
 from opq.rpc.service import parse_settings, run_service
 from opq.trust.material import TlsFiles
@@ -93,9 +93,9 @@ async def look_at_source(settings: BoxSettings, folder: Path, clock: Clock) -> F
     except TimeoutError:
         advice = "is the device connected, and does its driver deliver?"
         return failure(what, f"no samples came within {_SOURCE_S:g} s", advice)
+    except Duplicate:
+        return good(what, "the agent that runs here has it")
     except InvalidInput as error:
-        if "another agent" in str(error):
-            return good(what, "the agent that runs here has it")
         return failure(what, str(error), "correct the options of the source")
     except OSError as error:
         return failure(what, str(error), "see to the permissions of the folder and the device")

@@ -69,8 +69,6 @@ async def install(settings: InstallSettings, _: asyncio.Event) -> None:
     if settings.dry_run:
         print(f"# /{UNIT}\n{text}\n# /{OPTIONS}\n{options(settings, secrets=False)}", end="")  # noqa: T201
         return
-    for path in (UNIT, OPTIONS):
-        (settings.output / path).parent.mkdir(parents=True, exist_ok=True)
     write_file(settings.output / OPTIONS, options(settings, secrets=True).encode(), SECRET, replace=True)
     write_file(settings.output / UNIT, text.encode(), PUBLIC, replace=True)
     print(f"wrote {settings.output / UNIT} and {settings.output / OPTIONS}; start it with:")  # noqa: T201

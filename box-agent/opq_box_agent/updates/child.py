@@ -38,9 +38,10 @@ class Child:
         self._socket.bind(address)
         path = os.pathsep.join(filter(None, [str(modules or ""), environment.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "opq_box_agent", *arguments],
+            [sys.executable, "-P", "-m", "opq_box_agent", *arguments],
             env={**environment, "PYTHONPATH": path, "NOTIFY_SOCKET": address, LAUNCHED: "1"},
             stdin=subprocess.DEVNULL,
+            # -P: the folder it is started in must not come before the slot.
             # There is no other thread here, which makes this safe.
             preexec_fn=_end_with_parent,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import opq
-from opq.errors import Duplicate, InvalidInput
+from opq.errors import CorruptData, Duplicate, InvalidInput
 from opq.trust.files import PUBLIC, write_file
 from opq.updates.package import Manifest, check_step, unpack_update, verify_update
 from opq_box_agent.durable import write_out
@@ -62,12 +62,14 @@ class Slots:
 
     @property
     def current(self) -> str:
-        """The slot that is to run; empty for the version that was installed with the box."""
-        try:
-            name = (self._folder / "current").readlink().name
-        except OSError:
-            return ""
-        return name if name in SLOTS and (self._folder / name).is_dir() else ""
+        """The slot that is to run; empty for the version that was installed with the box, also when the slot does not read."""
+        chosen = self._chosen()
+        return chosen if self._reads(chosen) else ""
+
+    @property
+    def damaged(self) -> str:
+        """The slot that would run if it could be read; empty if all is well."""
+        return "" if self.current else self._chosen()
 
     @property
     def state(self) -> UpdateState:
@@ -77,7 +79,9 @@ class Slots:
             state = UpdateState(**raw)
         except (OSError, ValueError, TypeError):
             return UpdateState()
-        right = all(slot in ("", *SLOTS) for slot in (state.pending, state.trial, state.before))
+        right = all(
+            not slot or (slot in SLOTS and self._reads(slot)) for slot in (state.pending, state.trial, state.before)
+        )
         return state if right and isinstance(state.refused, dict) else UpdateState()
 
     def version(self, slot: str) -> str:
@@ -85,6 +89,19 @@ class Slots:
         if not slot:
             return opq.__version__
         return Manifest.from_bytes((self._folder / slot / "manifest.json").read_bytes()).version
+
+    def _chosen(self) -> str:
+        try:
+            name = (self._folder / "current").readlink().name
+        except OSError:
+            return ""
+        return name if name in SLOTS else ""
+
+    def _reads(self, slot: str) -> bool:
+        try:
+            return bool(self.version(slot))
+        except (OSError, InvalidInput):
+            return False
 
     def path(self, slot: str) -> Path:
         """Return the folder that comes first on the module path."""
@@ -117,7 +134,8 @@ class Slots:
         for leftover in (fresh, self._folder / slot):
             shutil.rmtree(leftover, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
-        unpack_update(update, key, fresh)
+        if unpack_update(update, key, fresh) != manifest:
+            raise CorruptData("update: the file changed while it was read")
         (fresh / "manifest.json").write_bytes(manifest.to_bytes())
         os.sync()
         fresh.rename(self._folder / slot)

@@ -21,6 +21,7 @@ from opq_box_agent.session import OfferUpdate, Session
 from opq_box_agent.updates.slots import Slots
 
 _UPDATE_ID = re.compile(r"[0-9a-f]{64}")
+_LOOK_S = 1.0
 
 
 class Updater:
@@ -55,7 +56,15 @@ class Updater:
         self, offer: OfferUpdate, channel: grpc.aio.Channel, session: Session, said: Callable[[], None]
     ) -> None:
         log = self._log.bind(update_id=offer.update_id[:12], version=offer.version)
-        result = box_pb2.CommandResult(command_id=offer.command_id)
+
+        def answer(problem: str = "") -> None:
+            result = box_pb2.CommandResult(command_id=offer.command_id)
+            if problem:
+                log.error("update refused", reason=problem)
+                result.problem.code, result.problem.message = problem_pb2.PROBLEM_CODE_OUT_OF_RANGE, problem[:500]
+            session.say(box_pb2.BoxUp(command_result=result))
+            said()
+
         try:
             if offer.version != opq.__version__:
                 self._check(offer)
@@ -66,10 +75,14 @@ class Updater:
             log.warning("the download broke off", code=error.code().name, reason=error.details())
             return
         except (OpqError, OSError) as error:
-            log.error("update refused", reason=str(error))
-            result.problem.code, result.problem.message = problem_pb2.PROBLEM_CODE_OUT_OF_RANGE, str(error)[:500]
-        session.say(box_pb2.BoxUp(command_result=result))
-        said()
+            answer(str(error))
+            return
+        answer()
+        # If the launcher takes the update, this process ends; if not, the site is told.
+        while self._slots.state.pending:
+            await asyncio.sleep(_LOOK_S)
+        if reason := self._slots.state.refused.get(offer.version):
+            answer(reason)
 
     def _check(self, offer: OfferUpdate) -> None:
         """Refuse what need not be fetched to be refused."""
@@ -99,7 +112,7 @@ class Updater:
         if have < offer.size_bytes:
             request = box_pb2.DownloadUpdateRequest(box_id=self._box_id, update_id=offer.update_id, offset=have)
             await _append(path, have, call(request), offer.size_bytes)
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest())
+        digest = await asyncio.to_thread(_sha256, path)
         if digest != offer.update_id:
             path.unlink()
             raise CorruptData(
@@ -111,6 +124,11 @@ class Updater:
         if self._key is not None:
             self._slots.install(path, load_public_key(self._key))
         path.unlink()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _append(

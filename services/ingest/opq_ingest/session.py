@@ -16,8 +16,8 @@ class BoxSession:
     def __init__(self, box_id: BoxId, session_id: str) -> None:
         self.box_id, self.session_id = box_id, session_id
         self.agent_version = ""
-        self.offered = ""
-        """Update that the box was told of in this session."""
+        self.offered_unix_ns = 0
+        """When the update was offered that the box was told of in this session."""
         self.window_cycles = 0
         """Last configuration sent down."""
         self.commands: dict[str, int] = {}

@@ -36,10 +36,14 @@ class Updates:
         """Tell each connected box once of what it was offered, unless it runs it or has refused it."""
         for box_id, offer in (await call_in(self._executor, read_offers, self._store)).items():
             session = sessions.get(box_id)
-            if session is None or session.offered == offer.update_id or offer.version == session.agent_version:
+            if (
+                session is None
+                or session.offered_unix_ns == offer.offered_unix_ns
+                or offer.version == session.agent_version
+            ):
                 continue
             if offer.state is not OfferState.REFUSED:
-                session.offered = offer.update_id
+                session.offered_unix_ns = offer.offered_unix_ns
                 session.send(box_pb2.BoxDown(update_offer=_message(offer)))
 
     async def answered(self, session: BoxSession, command_id: str, problem: str) -> bool:

@@ -50,7 +50,7 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     """
     try:
         key = load_pem_private_key(path.read_bytes(), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidInput(f"{path}: expected a private Ed25519 key (PEM), as opq update keygen makes it") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidInput(f"{path}: got another kind of key, expected Ed25519")
@@ -67,7 +67,7 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     """
     try:
         key = load_pem_public_key(path.read_bytes())
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise InvalidInput(f"{path}: expected a public Ed25519 key (PEM), as opq update keygen makes it") from error
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidInput(f"{path}: got another kind of key, expected Ed25519")

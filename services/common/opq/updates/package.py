@@ -191,12 +191,12 @@ def unpack_update(path: Path, key: Ed25519PublicKey, target: Path) -> Manifest:
 
 
 def _opened(path: Path) -> tarfile.TarFile:
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise LimitExceeded(f"{path}: got {size} bytes, expected at most {MAX_FILE_BYTES}")
     try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise LimitExceeded(f"{path}: got {size} bytes, expected at most {MAX_FILE_BYTES}")
         return tarfile.open(path, "r:")
-    except (tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError) as error:
         raise InvalidInput(f"{path}: this is no update of a box") from error
 
 
