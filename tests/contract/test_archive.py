@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 
 from opq.errors import CorruptData, Duplicate, InvalidInput
+from opq.ids import UserId
 from opq.model.events import AcquisitionState
 from opq.store import Store, open_store
 from opq.store.archive import backup, restore
+from opq.store.audit import record
 from opq.store.check import check_store
+from opq.store.users import Users
 from opq.testing import samples
 from opq.testing.site import SAG, fill_site
+from opq.trust.policy import UserRole
+from opq.trust.users import User
 
 NOW = 1_760_000_000 * 1_000_000_000
 
@@ -31,6 +36,9 @@ def filled(store: Store) -> Store:
     store.settings.put("makai/detectors", {"habit": {"threshold": 3.5}})
     store.trends.put([samples.trend(box_id="house-1")])
     store.tasks.add([samples.task()])
+    Users(store).add(User(UserId("alice"), UserRole.EXPERT))
+    for number in range(3):
+        record(store, NOW, "alice", "box.put", f"house-{number}")
     return store
 
 

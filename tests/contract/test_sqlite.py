@@ -156,7 +156,8 @@ def test_a_file_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_has(
     store.settings.put("key", {"kept": True})
     store.close()
     database = apsw.Connection(str(sqlite_directory / "opq.sqlite"))
-    database.execute("DROP TABLE certificates")
+    for table in ("certificates", "users", "audit"):
+        database.execute(f"DROP TABLE {table}")
     database.pragma("user_version", 1)
     database.close()
     store = open_store(f"sqlite:{sqlite_directory}")

@@ -7,6 +7,7 @@ import pytest
 from opq.clock import HOUR_NS, NS, parse_iso
 from opq.ids import BoxId, EventId
 from opq.model.events import AcquisitionState, EventState, Extent, Role
+from opq.model.grid_now import BoxState, box_state, grids_now
 from opq.model.incidents import IncidentClass
 from opq.store import Store
 from opq.store.port import EventFilter
@@ -14,8 +15,8 @@ from opq.testing import samples
 from opq_view.__main__ import streamlit_arguments
 from opq_view.components import wording
 from opq_view.components.event_search import find_events
-from opq_view.components.grid_now import BoxState, box_state, grids_now, trend_boxes
 from opq_view.components.incident_groups import group_incidents
+from opq_view.components.trend_boxes import trend_boxes
 from opq_view.settings import ViewSettings
 
 NOW = parse_iso("2026-11-24T19:30:39.202Z")

@@ -9,6 +9,8 @@
     |   `-- LimitExceeded a documented limit on size, rate, range or depth
     |-- NotFound          the named thing does not exist
     |-- Duplicate         the natural key is taken by something else
+    |-- Unauthenticated   who calls did not show who he is, or no longer is he
+    |-- Forbidden         who calls may not do this
     `-- Unavailable       a peer or store does not answer now; the same call may succeed later
 
 Messages say what was expected, what came, and where it helps what to do.
@@ -45,6 +47,14 @@ class NotFound(OpqError, LookupError):
 
 class Duplicate(OpqError):
     """The natural key is taken."""
+
+
+class Unauthenticated(OpqError):
+    """Nobody we know: a name, password, session or token that is wrong, or no longer good."""
+
+
+class Forbidden(OpqError):
+    """Who calls may not do this."""
 
 
 class Unavailable(OpqError):

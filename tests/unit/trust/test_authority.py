@@ -32,8 +32,8 @@ from opq.trust.certificates import (
 from opq.trust.files import Reloading
 from opq.trust.material import TlsFiles, load_material
 from opq.trust.names import Identity, Role
+from opq.trust.policy import call_refusal, may_call
 from opq.trust.records import Revocation, Revocations
-from opq.trust.roles import call_refusal, may_call
 
 T0 = 1_790_000_000 * NS
 BOX = Identity(Role.BOX, BoxId("kitchen"))

@@ -19,8 +19,8 @@ from opq.clock import Clock
 from opq.errors import InvalidInput
 from opq.rpc.read_on import read_on
 from opq.trust.certificates import CertificateInfo, describe_pem
+from opq.trust.policy import call_refusal
 from opq.trust.records import Revocations
-from opq.trust.roles import call_refusal
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _PEM = "x509_pem_cert"

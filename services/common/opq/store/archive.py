@@ -25,6 +25,7 @@ from opq.model.incidents import Incident
 from opq.model.measurements import Measurement, Trend
 from opq.model.tasks import Task, TaskState
 from opq.model.waveforms import WaveformInfo
+from opq.store.audit import oldest_first
 from opq.store.check import all_events
 from opq.store.documents import (
     Document,
@@ -34,10 +35,11 @@ from opq.store.documents import (
     to_document,
 )
 from opq.store.port import Documents, IncidentFilter, Store
+from opq.trust.audit import AuditEntry
 
 FORMAT = 1
 _ABOUT = "opq-archive.json"
-_KEYED = ("settings", "checkpoints", "certificates")
+_KEYED = ("settings", "checkpoints", "certificates", "users")
 _ROWS = 20_000
 _PIECE = 1 << 20
 _MANY = 1_000_000
@@ -75,6 +77,7 @@ def backup(store: Store, path: Path, made_unix_ns: int, progress: Progress) -> l
             documents: Documents = getattr(store, name)
             lines = ({"key": key, "document": document} for key, document in documents.items().items())
             _write_lines(archive, f"{name}.jsonl", lines)
+        _write_lines(archive, "audit.jsonl", map(to_document, oldest_first(store)))
         boxes = store.boxes.list()
         _write_lines(archive, "boxes.jsonl", map(to_document, boxes))
         _write_lines(archive, "statuses.jsonl", map(to_document, store.boxes.statuses()))
@@ -110,13 +113,15 @@ def restore(store: Store, path: Path, progress: Progress) -> None:
     CorruptData
         If it is damaged; then nothing was written.
     """
-    if store.boxes.list() or store.events.list(limit=1):
+    if store.boxes.list() or store.events.list(limit=1) or store.audit.list(1):
         raise Duplicate("the store is not empty; a backup is restored into an empty one")
     with _open(path) as archive:
         for name in _KEYED:
             documents: Documents = getattr(store, name)
             for line in _lines(archive, f"{name}.jsonl"):
                 documents.put(line["key"], line["document"])
+        for line in _lines(archive, "audit.jsonl"):
+            store.audit.append(from_document(AuditEntry, line))
         for line in _lines(archive, "boxes.jsonl"):
             store.boxes.put(from_document(Box, line))
         _restore_statuses(store, archive)
@@ -216,6 +221,8 @@ def _open(path: Path) -> zipfile.ZipFile:
 
 
 def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[Document]:
+    if name not in archive.namelist():  # what was not there yet when the file was written
+        return
     with archive.open(name) as file:
         for line in file:
             yield json.loads(line)

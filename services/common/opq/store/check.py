@@ -7,7 +7,9 @@ from opq.errors import CorruptData, NotFound
 from opq.model.events import Acquisition, AcquisitionState, Event, EventState
 from opq.model.tasks import TaskState
 from opq.model.waveforms import WaveformInfo
+from opq.store.audit import oldest_first
 from opq.store.port import EventFilter, Store
+from opq.trust.audit import problems
 
 _PAGE = 500
 
@@ -26,6 +28,7 @@ def check_store(store: Store) -> Iterator[str]:
             if acquisition_id not in acquisitions:
                 yield f"waveform {acquisition_id} of box {info.box_id}: nobody asked for it in event {event.event_id}"
             yield from _check_waveform(store, info)
+    yield from problems(oldest_first(store))
     for task in store.tasks.list(TaskState.DEAD, limit=_PAGE):
         yield f"task {task.task_id} of {task.plugin} failed for good: {task.error[-300:]}"
 

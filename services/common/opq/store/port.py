@@ -23,6 +23,7 @@ from opq.model.measurements import Measurement, Trend
 from opq.model.services import Heartbeat
 from opq.model.tasks import Task, TaskState
 from opq.model.waveforms import WaveformInfo
+from opq.trust.audit import AuditEntry
 
 
 class Boxes(Protocol):
@@ -393,7 +394,7 @@ class Documents(Protocol):
     """A collection of JSON-like documents by key.
 
     `settings` is what people set, `checkpoints` what programs remember, `certificates` who was given a certificate or a
-    token, and what was revoked (`opq.store.certificates`).
+    token, and what was revoked (`opq.store.certificates`), `users` who may sign in and is (`opq.store.users`).
     """
 
     def put(self, key: str, document: Mapping[str, Any]) -> None:
@@ -410,6 +411,24 @@ class Documents(Protocol):
 
     def remove(self, key: str) -> bool:
         """Remove one; whether it was there. Of several at once one is told that it was."""
+        ...
+
+
+class Audit(Protocol):
+    """Collection `audit`; key number. Entries are added, never changed or removed."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Add an entry.
+
+        Raises
+        ------
+        Duplicate
+            If there is one with its number.
+        """
+        ...
+
+    def list(self, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
+        """Return entries, newest first; with `before` those with a lower number."""
         ...
 
 
@@ -439,6 +458,8 @@ class Store(Protocol):
     settings: Documents
     checkpoints: Documents
     certificates: Documents
+    users: Documents
+    audit: Audit
     heartbeats: Heartbeats
 
     def ping(self) -> None:

@@ -8,9 +8,9 @@ from opq.clock import NS
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus
 from opq.model.events import Acquisition, EventBox
+from opq.model.grid_now import BoxState, box_state
 from opq.model.incidents import Incident, IncidentClass
 from opq.model.waveforms import WaveformInfo
-from opq_view.components.grid_now import BoxState, box_state
 from opq_view.components.show import show_table
 from opq_view.components.wording import (
     ACQUISITION_WORDS,

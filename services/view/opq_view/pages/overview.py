@@ -8,17 +8,18 @@ import streamlit as st
 from opq.errors import Unavailable
 from opq.ids import GridId
 from opq.model.boxes import Box
+from opq.model.grid_now import GridNow, grids_now
 from opq.model.incidents import Incident
 from opq_view.charts.chart import Chart
 from opq_view.charts.trend import BoxHistory, frequency_trend, voltage_trend
 from opq_view.components import access
 from opq_view.components.access import SiteBoxes
-from opq_view.components.grid_now import GridNow, grids_now, trend_boxes
 from opq_view.components.incident_groups import IncidentGroup, group_incidents
 from opq_view.components.links import Links
 from opq_view.components.notices import empty, store_away
 from opq_view.components.show import show_chart, show_tiles
 from opq_view.components.tables import boxes_table
+from opq_view.components.trend_boxes import trend_boxes
 from opq_view.components.wording import (
     CLASS_ICONS,
     CLASS_WORDS,

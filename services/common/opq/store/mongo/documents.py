@@ -1,4 +1,4 @@
-"""Settings, checkpoints, certificates and heartbeats in MongoDB."""
+"""Settings, checkpoints, certificates, users, the audit log and heartbeats in MongoDB."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from opq.store.documents import builtin, from_document, plain, prefix_end, to_do
 from opq.store.mongo import schema
 from opq.store.mongo.collection import Collection
 from opq.store.mongo.connection import Document
+from opq.trust.audit import AuditEntry
 
 
 class MongoDocuments:
@@ -20,7 +21,7 @@ class MongoDocuments:
     database : Database
         An open database.
     name : str
-        ``settings``, ``checkpoints`` or ``certificates``.
+        ``settings``, ``checkpoints``, ``certificates`` or ``users``.
     """
 
     def __init__(self, database: Database[Document], name: str) -> None:
@@ -48,6 +49,22 @@ class MongoDocuments:
     def remove(self, key: str) -> bool:
         """See the port."""
         return self._collection.delete_one({"_id": key})
+
+
+class MongoAudit:
+    """See `opq.store.port.Audit`. Give the program's user no right to update or remove there, where that is wanted."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._collection = Collection(database, schema.AUDIT)
+
+    def append(self, entry: AuditEntry) -> None:
+        """See the port."""
+        self._collection.insert({"_id": entry.number, **to_document(entry)})
+
+    def list(self, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
+        """See the port."""
+        which = {} if before is None else {"_id": {"$lt": before}}
+        return [from_document(AuditEntry, one) for one in self._collection.find(which, [("_id", -1)], limit)]
 
 
 class MongoHeartbeats:

@@ -26,6 +26,8 @@ TASK_PLUGINS = "task_plugins"
 SETTINGS = "settings"
 CHECKPOINTS = "checkpoints"
 CERTIFICATES = "certificates"
+USERS = "users"
+AUDIT = "audit"
 SERVICES = "services"
 
 

@@ -3,7 +3,7 @@
 from opq.store.mongo import schema
 from opq.store.mongo.boxes import MongoBoxes
 from opq.store.mongo.connection import connect, translated
-from opq.store.mongo.documents import MongoDocuments, MongoHeartbeats
+from opq.store.mongo.documents import MongoAudit, MongoDocuments, MongoHeartbeats
 from opq.store.mongo.events import MongoAcquisitions, MongoEvents
 from opq.store.mongo.incidents import MongoIncidents
 from opq.store.mongo.measurements import MongoMeasurements, MongoTrends
@@ -11,6 +11,7 @@ from opq.store.mongo.tasks import MongoTasks
 from opq.store.mongo.waveforms import MongoWaveforms
 from opq.store.port import (
     Acquisitions,
+    Audit,
     Boxes,
     Documents,
     Events,
@@ -58,6 +59,8 @@ class MongoStore:
         self.settings: Documents = MongoDocuments(database, schema.SETTINGS)
         self.checkpoints: Documents = MongoDocuments(database, schema.CHECKPOINTS)
         self.certificates: Documents = MongoDocuments(database, schema.CERTIFICATES)
+        self.users: Documents = MongoDocuments(database, schema.USERS)
+        self.audit: Audit = MongoAudit(database)
         self.heartbeats: Heartbeats = MongoHeartbeats(database)
 
     def ping(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings, checkpoints, certificates and heartbeats in SQLite."""
+"""Settings, checkpoints, certificates, users, the audit log and heartbeats in SQLite."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,9 @@ from opq.model.services import Heartbeat
 from opq.store.documents import plain, prefix_end
 from opq.store.sqlite.connection import Connections
 from opq.store.sqlite.records import Records, Where
+from opq.trust.audit import AuditEntry
 
+_AUDIT = Records(AuditEntry, "audit", ("number",))
 _HEARTBEATS = Records(Heartbeat, "services", ("service_id", "role"))
 
 
@@ -20,7 +22,7 @@ class SqliteDocuments:
     connections : Connections
         Where the table is.
     table : str
-        ``settings``, ``checkpoints`` or ``certificates``.
+        ``settings``, ``checkpoints``, ``certificates`` or ``users``.
     """
 
     def __init__(self, connections: Connections, table: str) -> None:
@@ -53,6 +55,26 @@ class SqliteDocuments:
         with self._connections.writing() as db:
             db.execute(f"DELETE FROM {self._table} WHERE key = ?", (key,))
             return db.changes() > 0
+
+
+class SqliteAudit:
+    """See `opq.store.port.Audit`. The file refuses changes by triggers of its own."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def append(self, entry: AuditEntry) -> None:
+        """See the port."""
+        with self._connections.writing() as db:
+            db.execute(_AUDIT.insert, _AUDIT.row(entry))
+
+    def list(self, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
+        """See the port."""
+        where = Where()
+        if before is not None:
+            where.add("number < ?", before)
+        sql = f"SELECT {_AUDIT.select} FROM audit {where} ORDER BY number DESC LIMIT ?"
+        return [_AUDIT.read(row) for row in self._connections.rows(sql, (*where.bindings, max(0, limit)))]
 
 
 class SqliteHeartbeats:

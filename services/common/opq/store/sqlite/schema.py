@@ -97,6 +97,13 @@ CREATE INDEX services_role ON services (role, service_id);
 _STEPS = (
     _TABLES,
     "CREATE TABLE certificates (key TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;",
+    """
+CREATE TABLE users (key TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit (number INTEGER PRIMARY KEY, rest TEXT NOT NULL);
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
+""",
 )
 """Step n makes version n of n - 1; a step that was released is never changed."""
 VERSION = len(_STEPS)

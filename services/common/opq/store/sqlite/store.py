@@ -4,6 +4,7 @@ from pathlib import Path
 
 from opq.store.port import (
     Acquisitions,
+    Audit,
     Boxes,
     Documents,
     Events,
@@ -17,7 +18,7 @@ from opq.store.port import (
 from opq.store.sqlite import schema
 from opq.store.sqlite.boxes import SqliteBoxes
 from opq.store.sqlite.connection import Connections, translated
-from opq.store.sqlite.documents import SqliteDocuments, SqliteHeartbeats
+from opq.store.sqlite.documents import SqliteAudit, SqliteDocuments, SqliteHeartbeats
 from opq.store.sqlite.events import SqliteAcquisitions, SqliteEvents
 from opq.store.sqlite.incidents import SqliteIncidents
 from opq.store.sqlite.measurements import SqliteMeasurements, SqliteTrends
@@ -68,6 +69,8 @@ class SqliteStore:
         self.settings: Documents = SqliteDocuments(self._connections, "settings")
         self.checkpoints: Documents = SqliteDocuments(self._connections, "checkpoints")
         self.certificates: Documents = SqliteDocuments(self._connections, "certificates")
+        self.users: Documents = SqliteDocuments(self._connections, "users")
+        self.audit: Audit = SqliteAudit(self._connections)
         self.heartbeats: Heartbeats = SqliteHeartbeats(self._connections)
 
     def ping(self) -> None:

@@ -61,21 +61,6 @@ def grids_now(boxes: Iterable[Box], statuses: Mapping[BoxId, BoxStatus], now_uni
     return [_grid_now(grid_id, by_grid[grid_id], statuses, now_unix_ns) for grid_id in sorted(by_grid)]
 
 
-def trend_boxes(boxes: Sequence[Box], statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int, most: int) -> list[Box]:
-    """Choose boxes that stand for a grid: on line before others, one of each feeder before a second of any."""
-    seen: dict[str, int] = {}
-    ranked = []
-    for box in sorted(boxes, key=lambda box: (_rank(statuses.get(box.box_id), now_unix_ns), box.box_id)):
-        turn = seen.get(box.feeder, 0)
-        seen[box.feeder] = turn + 1
-        ranked.append((_rank(statuses.get(box.box_id), now_unix_ns), turn, box.box_id, box))
-    return sorted((box for *_, box in sorted(ranked, key=lambda item: item[:3])[:most]), key=lambda box: box.box_id)
-
-
-def _rank(status: BoxStatus | None, now_unix_ns: int) -> int:
-    return list(BoxState).index(box_state(status, now_unix_ns))
-
-
 def _grid_now(grid_id: GridId, boxes: Sequence[Box], statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> GridNow:
     known = [(box, status) for box in boxes if (status := statuses.get(box.box_id)) is not None]
     live = [(box, status) for box, status in known if box_state(status, now_unix_ns) is BoxState.ON_LINE]
