@@ -9,6 +9,7 @@ from opq.errors import OpqError
 from opq_cli.chaos.command import chaos
 from opq_cli.commands import (
     analyze,
+    audit,
     boxes,
     boxes_update,
     ca,
@@ -25,6 +26,7 @@ from opq_cli.commands import (
     tasks,
     trigger,
     update,
+    users,
 )
 from opq_cli.programs import PROGRAMS, exec_program
 from opq_cli.up.command import up
@@ -69,6 +71,8 @@ app.add_typer(events.app, name="events")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(store.app, name="store")
+app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 app.add_typer(update.app, name="update")
 app.add_typer(makai.app, name="makai")
 app.command(name="trigger")(trigger.trigger)

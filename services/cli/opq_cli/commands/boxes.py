@@ -13,10 +13,11 @@ from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus, Power
 from opq.model.overrides import LimitChanges, check_window_cycles
-from opq.store import Store, open_store
+from opq.store import Store
 from opq.store.overrides import Overrides, read_overrides
 from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(help="Add boxes, enrol them, look at them, change them.", no_args_is_help=True)
 _WAIT_S = 30.0
@@ -27,7 +28,7 @@ _POLL_S = 0.2
 @app.command(name="list")
 def list_boxes(store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     """List boxes and what was last seen of them."""
-    opened = open_store(store)
+    opened = open_site(store)
     statuses = {status.box_id: status for status in opened.boxes.statuses()}
     boxes = opened.boxes.list()
     if as_json:
@@ -55,7 +56,7 @@ def set_box(
     store: str = STORE_OPTION,
 ) -> None:
     """Change a box while it runs; ingest and Makai take it up within seconds."""
-    opened = open_store(store)
+    opened = open_site(store)
     box = known_box(opened, box_id)
     if window_cycles is not None:
         check_window_cycles(window_cycles, box.nominal.f_hz)
@@ -78,7 +79,7 @@ def set_box(
 @app.command()
 def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Show one box: as enrolled, what is in force now, what it confirmed."""
-    opened = open_store(store)
+    opened = open_site(store)
     box = known_box(opened, box_id)
     now = SystemClock().unix_ns()
     overrides = read_overrides(opened, box.box_id)
@@ -107,7 +108,7 @@ def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) ->
 @app.command()
 def remove(box_id: str, store: str = STORE_OPTION) -> None:
     """Forget a box; what it measured stays."""
-    if not open_store(store).boxes.remove(ids.box_id(box_id)):
+    if not open_site(store).boxes.remove(ids.box_id(box_id)):
         raise NotFound(f"box {box_id} is not enrolled")
     typer.echo(f"removed {box_id}")
 

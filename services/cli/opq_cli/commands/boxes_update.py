@@ -7,12 +7,13 @@ import typer
 
 from opq.clock import SystemClock
 from opq.errors import InvalidInput
-from opq.store import Store, open_store
+from opq.store import Store
 from opq.store.updates import offer_update, put_update, read_offers
 from opq.updates.keys import load_public_key
 from opq.updates.package import read_manifest, verify_update
 from opq_cli.commands.boxes import known_box
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
+from opq_cli.site_store import open_site
 
 _COLUMNS = (Column("box"), Column("runs"), Column("offered"), Column("state"), Column("reason", shrink=True))
 
@@ -30,7 +31,7 @@ def update(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Offer a signed update to a box or to all; each box checks it by itself, tries it, and goes back if it is unhealthy."""
-    opened = open_store(store)
+    opened = open_site(store)
     if all_boxes and box_id is not None and file is None:
         # The file is the only word then.
         file, box_id = Path(box_id), None

@@ -8,7 +8,8 @@ import typer
 from opq import ids
 from opq.clock import DAY_NS, SystemClock, iso
 from opq.errors import InvalidInput
-from opq.store import Store, open_store
+from opq.store import Store
+from opq.store.audit import record
 from opq.store.certificates import Certificates
 from opq.store.trust import forget_old_roots, init_authority, issue_certificate, rotate_authority
 from opq.trust.authority import BOX_LIFE_NS, SERVICE_LIFE_NS, Authority, fingerprint
@@ -17,6 +18,7 @@ from opq.trust.certificates import dump_chain, dump_key, new_key
 from opq.trust.files import PUBLIC, SECRET, write_file
 from opq.trust.names import Identity, Role, service_role
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
+from opq_cli.site_store import actor, open_site
 
 app = typer.Typer(help="The certificate authority of a site: make it, look at it, change it.", no_args_is_help=True)
 CA_OPTION = typer.Option("opq-data/ca", "--ca", envvar="OPQ_CA", help="Folder of the certificate authority.")
@@ -26,9 +28,11 @@ Days = Annotated[
 
 
 @app.command()
-def init(ca: Path = CA_OPTION) -> None:
+def init(ca: Path = CA_OPTION, store: str = STORE_OPTION) -> None:
     """Make the certificate authority: a key that never leaves the folder, and a root to give to everybody."""
-    authority = init_authority(ca, SystemClock().unix_ns())
+    opened, now = open_site(store), SystemClock().unix_ns()
+    authority = init_authority(ca, now)
+    record(opened, now, actor(), "authority.init", authority.fingerprint)
     typer.echo(f"made {ca / SECRET_FILE} (secret: keep a copy where nobody else gets it) and {ca / BUNDLE_FILE}")
     typer.echo(f"root {authority.fingerprint}")
 
@@ -37,7 +41,7 @@ def init(ca: Path = CA_OPTION) -> None:
 def status(ca: Path = CA_OPTION, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Show the roots that are trusted, and how many valid certificates each has signed."""
     authority, now = load_authority(ca), SystemClock().unix_ns()
-    certificates = Certificates(open_store(store))
+    certificates = Certificates(open_site(store))
     revoked = certificates.revocations().serials
     living = [one for one in certificates.all() if one.not_after_unix_ns > now and one.serial not in revoked]
     roots = [
@@ -77,12 +81,14 @@ def rotate(
     store: str = STORE_OPTION,
 ) -> None:
     """Let a new root sign; what the old ones signed stays valid until they are forgotten."""
-    now = SystemClock().unix_ns()
+    opened, now = open_site(store), SystemClock().unix_ns()
     if forget:
-        authority = forget_old_roots(open_store(store), ca, now, force)
+        authority = forget_old_roots(opened, ca, now, force)
+        record(opened, now, actor(), "authority.forget_old", authority.fingerprint)
         typer.echo(f"only root {authority.fingerprint} is trusted; give {ca / BUNDLE_FILE} to all services")
         return
     authority = rotate_authority(ca, now)
+    record(opened, now, actor(), "authority.rotate", authority.fingerprint)
     typer.echo(f"root {authority.fingerprint} signs from now on; {len(authority.old_roots)} older trusted")
     typer.echo(
         f"give {ca / BUNDLE_FILE} to all services and issue their certificates anew (opq ca issue ... --replace); "
@@ -103,7 +109,7 @@ def issue(
     store: str = STORE_OPTION,
 ) -> None:
     """Issue a certificate with its key, which is written for its owner only and never printed."""
-    opened, authority = open_store(store), load_authority(ca)
+    opened, authority = open_site(store), load_authority(ca)
     if (role == Role.BOX.value) != bool(box):
         raise InvalidInput("issue: expected --box ID for the role box, and only for it")
     if not box:

@@ -7,7 +7,6 @@ import typer
 
 from opq import ids
 from opq.clock import SystemClock, iso, seconds_ns
-from opq.store import open_store
 from opq.store.certificates import Certificates
 from opq.store.trust import grant_enrolment, revoke
 from opq.times import parse_seconds
@@ -16,6 +15,7 @@ from opq.trust.names import Identity, Role
 from opq.trust.records import IssuedCertificate, Revocations
 from opq_cli.commands.ca import CA_OPTION
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
+from opq_cli.site_store import open_site
 
 
 def enrol(
@@ -25,7 +25,7 @@ def enrol(
     store: str = STORE_OPTION,
 ) -> None:
     """Print a one-time token with which a box gets its certificate; a revoked box is admitted again."""
-    opened, now = open_store(store), SystemClock().unix_ns()
+    opened, now = open_site(store), SystemClock().unix_ns()
     ttl_ns = seconds_ns(parse_seconds("--ttl", ttl))
     token = grant_enrolment(opened, load_authority(ca), ids.box_id(box_id), now, ttl_ns)
     typer.echo(f"token for box {box_id}, good once until {iso(now + ttl_ns)}:", err=True)
@@ -38,7 +38,7 @@ def certificates(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """List certificates that this site issued, and whether they are still good."""
-    known, now = Certificates(open_store(store)), SystemClock().unix_ns()
+    known, now = Certificates(open_site(store)), SystemClock().unix_ns()
     found = known.all() if box_id is None else known.of(Identity(Role.BOX, ids.box_id(box_id)))
     revocations = known.revocations()
     if as_json:
@@ -72,7 +72,7 @@ def revoke_certificates(
     store: str = STORE_OPTION,
 ) -> None:
     """Accept a box, or one certificate, no longer: its connections end within seconds."""
-    revoked = revoke(open_store(store), name, SystemClock().unix_ns(), reason)
+    revoked = revoke(open_site(store), name, SystemClock().unix_ns(), reason)
     if revoked.box_id is None:
         typer.echo(f"revoked certificate {revoked.serials[0]}")
         return

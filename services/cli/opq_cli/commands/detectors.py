@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from opq.clock import NS, SystemClock
 from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.model.detectors import DETECTORS_KEY, GROUP, RELOAD_KEY, STATUS_PREFIX
-from opq.store import Store, open_store
+from opq.store import Store
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(
     help="Show detectors and their configuration; change it while Makai runs.", invoke_without_command=True
@@ -41,7 +42,7 @@ def show(context: typer.Context, store: str = STORE_OPTION, as_json: bool = JSON
     """Show installed detectors, their configuration, and whether Makai took the last change."""
     if context.invoked_subcommand is not None:
         return
-    opened = open_store(store)
+    opened = open_site(store)
     configs = opened.settings.get(DETECTORS_KEY) or {}
     found = installed()
     statuses = _statuses(opened)
@@ -76,7 +77,7 @@ def set_detector(
     found = {item.name: item for item in installed()}
     if detector not in found:
         raise NotFound(f"detector {detector!r} is not installed; installed: {', '.join(sorted(found)) or 'none'}")
-    opened = open_store(store)
+    opened = open_site(store)
     configs = opened.settings.get(DETECTORS_KEY) or {}
     config = {} if defaults else dict(configs.get(detector, {}))
     config |= dict(_change(text) for text in changes or [])
@@ -93,7 +94,7 @@ def set_detector(
 
 def reload(store: str = STORE_OPTION) -> None:
     """Have Makai look for installed detectors anew and load changed ones, without a restart."""
-    opened = open_store(store)
+    opened = open_site(store)
     now = SystemClock().unix_ns()
     running = [beat.service_id for beat in opened.heartbeats.list("makai") if now - beat.alive_unix_ns < _ALIVE_NS]
     if not running:

@@ -9,8 +9,9 @@ from opq import ids
 from opq.errors import Duplicate, InvalidInput
 from opq.model.box_list import load_boxes
 from opq.model.boxes import Box, Nominal
-from opq.store import Store, open_store
+from opq.store import Store
 from opq_cli.output import STORE_OPTION
+from opq_cli.site_store import open_site
 
 
 def add(
@@ -29,7 +30,7 @@ def add(
     """Enrol a box, or with --from many; of these, boxes that are already enrolled just so are left alone."""
     if (box_id is None) == (from_file is None):
         raise InvalidInput("boxes add: expected either the id of a box or --from FILE")
-    opened = open_store(store)
+    opened = open_site(store)
     if from_file is not None:
         typer.echo(_add_all(opened, from_file))
     elif box_id is not None:

@@ -8,9 +8,9 @@ from opq.clock import NS, SystemClock, iso, parse_iso
 from opq.errors import NotFound
 from opq.ids import BoxId, EventId, GridId
 from opq.model.events import Acquisition, Event, EventBox
-from opq.store import open_store
 from opq.store.port import EventFilter, IncidentFilter
 from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(help="Look at events: time spans in which something happened in a grid.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def list_events(
         start_unix_ns=parse_iso(from_time) if from_time else None,
         end_unix_ns=parse_iso(to_time) if to_time else None,
     )
-    events = open_store(store).events.list(which, limit)
+    events = open_site(store).events.list(which, limit)
     if as_json:
         print_json(events)
         return
@@ -47,7 +47,7 @@ def list_events(
 @app.command()
 def show(event_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Show one event: its boxes, its waveforms, what was found."""
-    opened = open_store(store)
+    opened = open_site(store)
     event = opened.events.get(EventId(event_id))
     if event is None:
         raise NotFound(f"event {event_id!r} is not in the store; list them with: opq events list")

@@ -16,9 +16,10 @@ from opq.ids import BoxId, EventId
 from opq.model.features import FEATURES
 from opq.model.measurements import MAX, MEAN, MIN, Measurement, Trend
 from opq.model.waveforms import voltage_segments
-from opq.store import Store, open_store
+from opq.store import Store
 from opq_cli.commands.boxes import known_box
 from opq_cli.output import STORE_OPTION, print_json
+from opq_cli.site_store import open_site
 
 KINDS = ("measurements", "trends", "waveforms")
 _PAGE = 5000
@@ -41,7 +42,7 @@ def export(
     check_option("kind", kind, KINDS)
     if as_json and out is None:
         raise InvalidInput("--json says what was written to a file: give --out FILE too")
-    opened = open_store(store)
+    opened = open_site(store)
     span = parse_iso(from_time), parse_iso(to_time)
     columns, rows = _waveforms(opened, event) if kind == "waveforms" else _folded(opened, kind, box, span)
     count = 0

@@ -8,10 +8,10 @@ from opq.clock import NS, SystemClock, iso, parse_iso
 from opq.errors import NotFound, check_option
 from opq.ids import BoxId, EventId, IncidentId
 from opq.model.incidents import Incident, IncidentClass
-from opq.store import open_store
 from opq.store.port import IncidentFilter
 from opq_cli.commands.events import BoxOption, FromOption, ToOption
 from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(help="Look at incidents: classified disturbances at one box.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def list_incidents(
         start_unix_ns=parse_iso(from_time) if from_time else None,
         end_unix_ns=parse_iso(to_time) if to_time else None,
     )
-    incidents = open_store(store).incidents.list(which, limit)
+    incidents = open_site(store).incidents.list(which, limit)
     if as_json:
         print_json(incidents)
         return
@@ -49,7 +49,7 @@ def list_incidents(
 @app.command()
 def show(incident_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Show one incident with its evidence."""
-    incident = open_store(store).incidents.get(IncidentId(incident_id))
+    incident = open_site(store).incidents.get(IncidentId(incident_id))
     if incident is None:
         raise NotFound(f"incident {incident_id!r} is not in the store; list them with: opq incidents list")
     if as_json:
@@ -68,7 +68,7 @@ def show(incident_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTIO
 @app.command()
 def remove(incident_id: str, store: str = STORE_OPTION) -> None:
     """Remove an incident that was none, such as a false outage."""
-    if not open_store(store).incidents.remove(IncidentId(incident_id)):
+    if not open_site(store).incidents.remove(IncidentId(incident_id)):
         raise NotFound(f"incident {incident_id!r} is not in the store")
     typer.echo(f"removed {incident_id}")
 

@@ -11,11 +11,11 @@ from opq.clock import NS, SystemClock, iso
 from opq.errors import check_option
 from opq.model.events import TriggerKind
 from opq.rpc.makai import BoxState, MakaiClient, SeenTrigger
-from opq.store import open_store
 from opq_cli.commands import detectors
 from opq_cli.commands.boxes import known_box
 from opq_cli.commands.shards import MAKAI_OPTION, TlsCa, TlsCert, TlsKey, client, run
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, plain, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(
     help="Run a Makai process (opq makai --help), or look at one that runs: watch, state, detectors, reload."
@@ -42,7 +42,7 @@ def watch(
     wanted = TriggerKind(check_option("--kind", kind, [item.value for item in TriggerKind])) if kind else None
     makai_client = client(makai, tls_cert, tls_key, tls_ca)
     if box:
-        grid = grid or known_box(open_store(store), box).grid_id
+        grid = grid or known_box(open_site(store), box).grid_id
     addresses = [makai_client.address(ids.grid_id(grid))] if grid else makai_client.all_addresses
     try:
         run(_watch_all(makai_client, addresses, grid, box, wanted, as_json))
@@ -85,7 +85,7 @@ def state(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show what Makai knows of a box: limits in force, what is usual there, how unusual it is right now."""
-    known = known_box(open_store(store), box)
+    known = known_box(open_site(store), box)
     found = run(client(makai, tls_cert, tls_key, tls_ca).box_state(known.grid_id, known.box_id))
     if as_json:
         print_json(found)

@@ -7,12 +7,12 @@ import typer
 from opq.clock import SystemClock, seconds_ns
 from opq.errors import InvalidInput
 from opq.model.overrides import LimitChanges, Override, check_window_cycles
-from opq.store import open_store
 from opq.store.overrides import clear_override, put_override
 from opq.times import parse_seconds
 from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.commands.boxes import confirmed, known_box
 from opq_cli.output import STORE_OPTION
+from opq_cli.site_store import open_site
 
 
 def override(
@@ -30,7 +30,7 @@ def override(
     store: str = STORE_OPTION,
 ) -> None:
     """Override limits or window of a box for a while; it ends by itself and takes the place of an earlier one."""
-    opened = open_store(store)
+    opened = open_site(store)
     box = known_box(opened, box_id)
     before = opened.boxes.status(box.box_id)
     changes = LimitChanges(u_low_pu, u_high_pu, f_deviation_hz, thd_pct, transient_pu)

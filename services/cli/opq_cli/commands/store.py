@@ -12,8 +12,10 @@ from rich.progress import Progress
 from opq.clock import SystemClock
 from opq.errors import InvalidInput
 from opq.store import archive, open_store
+from opq.store.audit import record
 from opq.store.check import check_store
 from opq_cli.output import STORE_OPTION
+from opq_cli.site_store import actor, open_site
 
 app = typer.Typer(help="Check, back up and restore what is stored.", no_args_is_help=True)
 
@@ -25,7 +27,7 @@ def check(store: str = STORE_OPTION) -> None:
     Waveforms that are not whole, questions that were never answered, answers to none, work that failed for good.
     """
     wrong = 0
-    for sentence in check_store(open_store(store)):
+    for sentence in check_store(open_site(store)):
         typer.echo(sentence)
         wrong += 1
     if wrong:
@@ -38,8 +40,10 @@ def backup(file: Path, store: str = STORE_OPTION) -> None:
     """Copy everything into one file, also while the site runs. Every kind of store can be restored from it."""
     if not file.absolute().parent.is_dir():
         raise InvalidInput(f"backup: there is no folder {file.absolute().parent}")
+    opened, now = open_site(store), SystemClock().unix_ns()
+    record(opened, now, actor(), "store.backup", str(file))
     with _progress() as told:
-        left_out = archive.backup(open_store(store), file, SystemClock().unix_ns(), told)
+        left_out = archive.backup(opened, file, now, told)
     for sentence in left_out:
         typer.echo(f"left out: {sentence}", err=True)
     typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
@@ -48,8 +52,11 @@ def backup(file: Path, store: str = STORE_OPTION) -> None:
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], store: str = STORE_OPTION) -> None:
     """Fill an empty store from a backup, of this kind of store or another."""
+    # Not as a person: what is restored was recorded when it was done, and the log is restored with it.
+    opened = open_store(store)
     with _progress() as told:
-        archive.restore(open_store(store), file, told)
+        archive.restore(opened, file, told)
+    record(opened, SystemClock().unix_ns(), actor(), "store.restore", str(file))
     typer.echo(f"restored {file} into {store}")
 
 

@@ -8,8 +8,8 @@ from opq.clock import SystemClock
 from opq.errors import InvalidInput, NotFound, check_option
 from opq.ids import TaskId
 from opq.model.tasks import TaskState
-from opq.store import open_store
 from opq_cli.output import JSON_OPTION, LIMIT_OPTION, STORE_OPTION, Column, age, print_json, print_table
+from opq_cli.site_store import open_site
 
 app = typer.Typer(help="Look at the work of Mauka: what waits, what failed and why.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def list_tasks(
 ) -> None:
     """List tasks, newest first."""
     wanted = TaskState(check_option("--state", state, [item.value for item in TaskState])) if state else None
-    tasks = open_store(store).tasks.list(wanted, plugin, limit)
+    tasks = open_site(store).tasks.list(wanted, plugin, limit)
     if as_json:
         print_json(tasks)
         return
@@ -46,7 +46,7 @@ def list_tasks(
 @app.command()
 def requeue(task_id: str, store: str = STORE_OPTION) -> None:
     """Put a dead or done task back in the queue."""
-    tasks = open_store(store).tasks
+    tasks = open_site(store).tasks
     if not tasks.requeue(TaskId(task_id)):
         task = tasks.get(TaskId(task_id))
         if task is None:

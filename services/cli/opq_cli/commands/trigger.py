@@ -12,11 +12,12 @@ from opq.ids import BoxId, EventId, GridId
 from opq.model.boxes import Box
 from opq.model.events import Acquisition, EventState
 from opq.rpc.makai import MakaiClient, Opened
-from opq.store import Store, open_store
+from opq.store import Store
 from opq.times import parse_moment, parse_seconds
 from opq_cli.commands.boxes import known_box
 from opq_cli.commands.shards import MAKAI_OPTION, TlsCa, TlsCert, TlsKey, client, run
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
+from opq_cli.site_store import open_site
 
 _WAIT_S = 180.0
 """Longer than any box may take: an end in the future, then the time to answer."""
@@ -41,7 +42,7 @@ def trigger(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask boxes for their waveform over an interval, one event per grid; or --cancel what an event waits for."""
-    opened_store, shards = open_store(store), client(makai, tls_cert, tls_key, tls_ca)
+    opened_store, shards = open_site(store), client(makai, tls_cert, tls_key, tls_ca)
     if cancel is not None:
         _cancel(opened_store, cancel, shards, reason)
         return
