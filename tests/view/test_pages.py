@@ -297,7 +297,7 @@ class TestEvent:
     def test_a_damaged_waveform_is_told_and_the_others_are_drawn(
         self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        waveforms = access.store().waveforms
+        waveforms = access._store().waveforms
         real = type(waveforms).data
 
         def damaged(self: object, acquisition_id: str) -> bytes:
@@ -345,7 +345,7 @@ class TestStoreAway:
 
     def test_a_store_that_goes_while_it_is_read_is_told(self, store: Store, site: Site) -> None:
         open_page("overview")
-        access.store().close()
+        access._store().close()
         st.cache_resource.clear()
-        access.store().close()
+        access._store().close()
         assert "The store does not answer just now" in text_of(open_page("overview"))

@@ -11,7 +11,9 @@ from opq.model.grid_now import BoxState, box_state, grids_now
 from opq.model.incidents import IncidentClass
 from opq.store import Store
 from opq.store.port import EventFilter
+from opq.store.reading import Reader
 from opq.testing import samples
+from opq.trust.policy import LOCAL
 from opq_view.__main__ import streamlit_arguments
 from opq_view.components import wording
 from opq_view.components.event_search import find_events
@@ -136,9 +138,9 @@ def test_a_rare_extent_is_found_across_many_events_and_the_search_is_bounded(sto
     for number in range(1300):
         extent = Extent.GRID if number in (0, 250) else Extent.LOCAL
         store.events.put(samples.event(f"e-{number:04d}", start_unix_ns=number, end_unix_ns=number, extent=extent))
-    first = find_events(store, EventFilter(), Extent.GRID, None, 20)
+    first = find_events(Reader(store, LOCAL), EventFilter(), Extent.GRID, None, 20)
     assert (first.events, first.older) == ((), EventId("e-0300"))
-    rest = find_events(store, EventFilter(), Extent.GRID, first.older, 20)
+    rest = find_events(Reader(store, LOCAL), EventFilter(), Extent.GRID, first.older, 20)
     assert [event.event_id for event in rest.events] == ["e-0250", "e-0000"]
     assert rest.older is None
 
@@ -146,11 +148,13 @@ def test_a_rare_extent_is_found_across_many_events_and_the_search_is_bounded(sto
 def test_a_page_that_ends_with_the_list_has_no_older_one(store: Store) -> None:
     for number in range(4):
         store.events.put(samples.event(f"e-{number}", start_unix_ns=number, end_unix_ns=number, box_ids=(BoxId("b"),)))
-    whole = find_events(store, EventFilter(box_id=BoxId("b")), None, None, 4)
+    whole = find_events(Reader(store, LOCAL), EventFilter(box_id=BoxId("b")), None, None, 4)
     assert (len(whole.events), whole.older) == (4, None)
-    half = find_events(store, EventFilter(), None, None, 3)
+    half = find_events(Reader(store, LOCAL), EventFilter(), None, None, 3)
     assert half.older == EventId("e-1")
-    assert [event.event_id for event in find_events(store, EventFilter(), None, half.older, 3).events] == ["e-0"]
+    assert [
+        event.event_id for event in find_events(Reader(store, LOCAL), EventFilter(), None, half.older, 3).events
+    ] == ["e-0"]
 
 
 def test_the_server_is_told_to_stay_silent_and_private() -> None:

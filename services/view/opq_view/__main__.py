@@ -1,6 +1,6 @@
 """``opq view``: serve the web pages until SIGTERM or SIGINT."""
 
-import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from streamlit.web import cli
 
 from opq.rpc.service import parse_settings
 from opq.telemetry.logs import configure_logs
-from opq_view.settings import STORE_VARIABLE, ViewSettings
+from opq_view.settings import ViewSettings
 
-_APP = Path(__file__).with_name("app") / "script.py"
+_APP = Path(__file__).with_name("app") / "server.py"
 _OPTIONS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
@@ -30,6 +30,8 @@ _OPTIONS = {
 def streamlit_arguments(settings: ViewSettings) -> list[str]:
     """Return the words after ``streamlit`` that serve the pages."""
     options = {**_OPTIONS, "server.address": settings.host, "server.port": str(settings.port)}
+    if settings.https_cert and settings.https_key:
+        options |= {"server.sslCertFile": str(settings.https_cert), "server.sslKeyFile": str(settings.https_key)}
     return ["run", str(_APP), *(f"--{name}={value}" for name, value in options.items())]
 
 
@@ -37,9 +39,15 @@ def main() -> None:
     """Run with settings from flags and environment."""
     settings = parse_settings(ViewSettings, "opq view", sys.argv[1:])
     configure_logs("view")
-    # Pages run inside Streamlit, which hands them no arguments of ours; they read the environment as any setting does.
-    os.environ[STORE_VARIABLE] = settings.store
-    structlog.get_logger().info("serving pages", address=f"http://{settings.host}:{settings.port}")
+    settings.publish()
+    scheme = "https" if settings.https_cert else "http"
+    structlog.get_logger().info(
+        "serving pages",
+        address=f"{scheme}://{settings.host}:{settings.port}",
+        may_see="whom they know" if settings.asks else "everybody everything",
+    )
+    # The server closes everything when it is told to stop, and then gives itself the same signal again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     cli.main(streamlit_arguments(settings), prog_name="opq view")
 
 

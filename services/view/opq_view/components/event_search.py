@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from opq.ids import EventId
 from opq.model.events import Event, Extent
-from opq.store import Store
 from opq.store.port import EventFilter
+from opq.store.reading import Reader
 
 _BATCH = 100
 _MOST_BATCHES = 10
@@ -27,7 +27,7 @@ class EventPage:
 
 
 def find_events(
-    store: Store, which: EventFilter, extent: Extent | None, before: EventId | None, size: int
+    reader: Reader, which: EventFilter, extent: Extent | None, before: EventId | None, size: int
 ) -> EventPage:
     """Return at most `size` events of one extent (None is any).
 
@@ -35,11 +35,13 @@ def find_events(
     ------
     NotFound
         If there is no event `before` (any more).
+    Forbidden
+        If the reader may not see the site, or asks for a box that he may not see.
     """
     found: list[Event] = []
     batch = size + 1 if extent is None else _BATCH
     for _ in range(_MOST_BATCHES):
-        events = store.events.list(which, batch, before)
+        events = reader.events(which, batch, before)
         for index, event in enumerate(events):
             if extent is None or event.extent is extent:
                 found.append(event)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from opq.ids import EventId
+from opq_view.components.access import signed_in
 
 EVENT_PARAMETER = "event"
 _LIST = "list of events"
@@ -19,6 +20,14 @@ class Links:
     overview: st.Page
     events: st.Page
     event: st.Page
+    account: st.Page
+    administration: st.Page
+
+    def how_to_see_more(self) -> str:
+        """Say what somebody can do who does not see what he looks for."""
+        if signed_in():
+            return "Ask an administrator of the site if one of them is yours."
+        return "Sign in at the top of the page if you have a box here."
 
     def to_event(self, event_id: EventId, label: str, icon: str | None = None) -> None:
         """Draw a link to the page of an event."""

@@ -11,7 +11,7 @@ from opq.model.boxes import Nominal
 from opq.model.features import Windows
 from opq.model.waveforms import CountArray, VoltageSegment, WaveformInfo, join_segments, voltage_segments
 from opq.signal.segments import HalfCycleSeries, half_cycle_series, segment_windows
-from opq_view.components.access import store
+from opq_view.components.access import waveform_data
 
 _KEPT = 96
 """Waveforms kept decoded, 2 bytes a sample: a few events with all their boxes, tens of megabytes at most."""
@@ -50,7 +50,7 @@ def by_box(infos: Sequence[WaveformInfo]) -> dict[BoxId, list[WaveformInfo]]:
 
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
 def _counts(acquisition_id: AcquisitionId, _info: WaveformInfo) -> CountArray:
-    counts = decode(store().waveforms.data(acquisition_id))
+    counts = decode(waveform_data(acquisition_id))
     if len(counts) != _info.samples or samples_crc32(counts) != _info.crc32:
         raise CorruptData(f"waveform {acquisition_id}: its samples are not those that were recorded (checksum)")
     return counts

@@ -11,11 +11,15 @@ from opq.model.events import Acquisition, EventBox
 from opq.model.grid_now import BoxState, box_state
 from opq.model.incidents import Incident, IncidentClass
 from opq.model.waveforms import WaveformInfo
+from opq.trust.audit import AuditEntry
+from opq.trust.users import ApiToken, User
 from opq_view.components.show import show_table
 from opq_view.components.wording import (
     ACQUISITION_WORDS,
     CLASS_WORDS,
     NOTHING,
+    RIGHT_WORDS,
+    ROLE_OF_USER_WORDS,
     ROLE_WORDS,
     ago,
     duration_text,
@@ -24,6 +28,7 @@ from opq_view.components.wording import (
     reason_text,
     seconds_text,
     size_text,
+    utc,
     utc_clock,
     value_text,
 )
@@ -52,6 +57,39 @@ def _box_row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> tuple[str,
         seen,
         *values,
     )
+
+
+def users_table(users: Sequence[User]) -> None:
+    """Show who may sign in."""
+    rows = [_user_row(user) for user in users]
+    show_table(_columns(("User", "Rights", "State", "Boxes"), rows), "Users, their rights and their boxes.")
+
+
+def _user_row(user: User) -> tuple[str, ...]:
+    state = "may not sign in" if user.disabled else "may sign in" if user.password else "invited"
+    return f"**{plain(user.user_id)}**", ROLE_OF_USER_WORDS[user.role], state, ", ".join(user.box_ids) or NOTHING
+
+
+def tokens_table(tokens: Sequence[ApiToken]) -> None:
+    """Show which programs read in whose name; the tokens themselves nobody can show."""
+    rows = [_token_row(token) for token in tokens]
+    show_table(_columns(("Token", "User", "For", "May read", "Good until"), rows), "API tokens.")
+
+
+def _token_row(token: ApiToken) -> tuple[str, ...]:
+    may = ", ".join(RIGHT_WORDS[scope] for scope in token.scopes)
+    return token.token_id, plain(token.user_id), plain(token.name), may, utc(token.expires_unix_ns)
+
+
+def audit_table(entries: Sequence[AuditEntry]) -> None:
+    """Show who did what, newest first."""
+    rows = [_audit_row(entry) for entry in entries]
+    show_table(_columns(("Number", "When", "Who", "Act", "Of", "Detail"), rows), "Acts, newest first.")
+
+
+def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
+    said = (entry.actor, entry.action, entry.subject, entry.detail)
+    return str(entry.number), utc(entry.unix_ns), *(plain(text) or NOTHING for text in said)
 
 
 def incidents_table(incidents: Sequence[Incident]) -> None:

@@ -9,6 +9,7 @@ from opq.clock import NS
 from opq.model.events import AcquisitionState, EventState, Extent, Role
 from opq.model.features import FEATURES
 from opq.model.incidents import Finding, IncidentClass
+from opq.trust.policy import Right, UserRole
 
 NOTHING = "–"
 """Stands where there is no value."""
@@ -150,6 +151,19 @@ def size_text(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+ROLE_OF_USER_WORDS: dict[UserRole, str] = {
+    UserRole.USER: "Sees his own boxes",
+    UserRole.EXPERT: "Sees all boxes",
+    UserRole.ADMIN: "Sees all boxes and changes the site",
+}
+RIGHT_WORDS: dict[Right, str] = {
+    Right.SITE: "the site without the names of boxes",
+    Right.BOXES: "values, events and incidents of boxes",
+    Right.WAVEFORMS: "waveforms",
+    Right.ADMINISTER: "users and the audit log",
+}
 
 
 def reason_text(reason: str) -> str:

@@ -13,12 +13,12 @@ from opq.model.boxes import Box, Nominal
 from opq.model.events import AcquisitionState, Event, EventState
 from opq.model.incidents import Incident
 from opq.model.waveforms import WaveformInfo
+from opq.store.reading import MOST_INCIDENTS, EventRecord
 from opq_view.charts.chart import names
 from opq_view.charts.features import FeatureRecord, feature_chart
 from opq_view.charts.rms import RmsRecord, rms_chart
 from opq_view.charts.waveforms import Recording, TimeFrame, waveform_chart
 from opq_view.components import access
-from opq_view.components.access import MOST_INCIDENTS, EventRecord
 from opq_view.components.links import Links, named_event
 from opq_view.components.notices import empty, renew_later
 from opq_view.components.recordings import by_box, recorded_segments, rms_series, window_series
@@ -59,10 +59,13 @@ def show(links: Links) -> None:
     links.to_events("All events")
     _header(record, links)
     _incidents(record)
-    _curves(record, boxes)
-    st.subheader("Boxes in this event", anchor="boxes")
-    parts_table(record.parts, boxes)
-    _acquisitions(record)
+    if boxes:
+        _curves(record, boxes)
+        st.subheader("Boxes in this event", anchor="boxes")
+        parts_table(record.parts, boxes)
+        _acquisitions(record)
+    else:
+        empty(f"Which boxes these were, and what they recorded, only some may see. {links.how_to_see_more()}")
     event = record.event
     if event.state is not EventState.COMPLETE or time.time_ns() - event.completed_unix_ns < _SETTLES_NS:
         st.caption("More of this event may be on its way; this page renews itself.")

@@ -8,7 +8,7 @@ import streamlit as st
 from opq.errors import Unavailable
 from opq.ids import GridId
 from opq.model.boxes import Box
-from opq.model.grid_now import GridNow, grids_now
+from opq.model.grid_now import GridNow
 from opq.model.incidents import Incident
 from opq_view.charts.chart import Chart
 from opq_view.charts.trend import BoxHistory, frequency_trend, voltage_trend
@@ -44,7 +44,7 @@ _GROUPS = 8
 def show(links: Links) -> None:
     """Draw the page; its values renew themselves."""
     st.title("The grid now")
-    grid_ids = sorted({box.grid_id for box in access.site_boxes().boxes.values()})
+    grid_ids = [grid.grid_id for grid in access.grids()]
     chosen: GridId | None = None
     if len(grid_ids) > 1:
         chosen = st.selectbox("Grid", [None, *grid_ids], format_func=lambda grid_id: grid_id or "All grids")
@@ -61,21 +61,25 @@ def show(links: Links) -> None:
 
 def _live(links: Links, chosen: GridId | None) -> None:
     site, now = access.site_boxes(), time.time_ns()
+    grids = [grid for grid in access.grids() if chosen in (None, grid.grid_id)]
     boxes = [box for box in site.boxes.values() if chosen in (None, box.grid_id)]
-    if not boxes:
+    if not grids:
         empty(
             "No box is enrolled yet. Run `opq up` to see a simulated site, or enrol your own with "
             "`opq boxes add`; it appears here as soon as it sends."
         )
         return
-    grids = grids_now(boxes, site.statuses, now)
     for grid in grids:
         _grid(grid, now)
-    _trend([box for box in boxes if box.grid_id == grids[0].grid_id], site, now)
+    if boxes:
+        _trend([box for box in boxes if box.grid_id == boxes[0].grid_id], site, now)
     st.subheader("Latest incidents", anchor="incidents")
     _incidents(access.latest_incidents(_INCIDENTS), links, now)
     st.subheader("Boxes", anchor="boxes")
-    _boxes(boxes, site, now)
+    if boxes:
+        _boxes(boxes, site, now)
+    else:
+        empty(f"Single boxes only some may see. {links.how_to_see_more()}")
     st.caption(f"As of {utc(now)}. This page renews itself every {PERIOD_S:g} s.")
 
 
