@@ -31,6 +31,7 @@ from opq_box_agent.session import BACKFILL_PER_S, Phase, Session
 from opq_box_agent.sources.source import PowerLost, SampleBlock, Source
 from opq_box_agent.spool import Spool
 from opq_box_agent.updates.child import LAUNCHED
+from opq_box_agent.updates.slots import Slots
 from opq_box_agent.updates.updater import Updater
 
 _HEALTH_PERIOD_S = 30.0
@@ -74,7 +75,7 @@ class Agent:
 
     def __init__(self, config: AgentConfig, source: Source, clock: Clock, notifier: Notifier | None = None) -> None:
         self._notifier = notifier or Notifier("")
-        self._config, self._source, self._clock = config, source, clock
+        self.config, self._source, self.clock = config, source, clock
         self._log = structlog.get_logger().bind(box_id=config.box_id)
         self._boot_id = secrets.token_hex(8)
         self._random = random.Random(zlib.crc32(config.box_id.encode()) ^ clock.monotonic_ns())
@@ -82,14 +83,15 @@ class Agent:
         self.ring = Ring(config.data_dir / "ring.dat", source.sample_rate_hz, config.ring_s)
         self.session = Session(self.spool, self._hello, self._health, config.backfill_per_s)
         self._samples = RingSamples(source, self.ring)
-        updater = Updater(
-            config.box_id, config.data_dir / "updates", config.update_key, LAUNCHED in os.environ, self._log
-        )
-        self._link = Link(config.box_id, self, self.session, self._samples, clock, self._log, updater)
+        self.slots = Slots(config.data_dir / "updates")
+        updater = Updater(config.box_id, self.slots, config.update_key, LAUNCHED in os.environ, self._log)
+        self.link = Link(config.box_id, self, self.session, self._samples, clock, self._log, updater)
         self._framer = Framer(source, config.nominal, phase_ns=zlib.crc32(config.box_id.encode()) * NS >> 32)
         self._window_cycles = 0
         self._time = (TimeSource.FREE, 0)
-        self._disk_problem = ""
+        self.latest: Windows | None = None
+        """The newest windows; None before the first."""
+        self.disk_problem = ""
         self.power = PowerState()
         self.temperature_c: float | None = None
 
@@ -123,8 +125,8 @@ class Agent:
             self.ring.close()
 
     def _last_gasp(self) -> None:
-        self.session.say(box_pb2.BoxUp(last_gasp=box_pb2.LastGasp(unix_ns=self._clock.unix_ns())))
-        self._link.wake()
+        self.session.say(box_pb2.BoxUp(last_gasp=box_pb2.LastGasp(unix_ns=self.clock.unix_ns())))
+        self.link.wake()
 
     # --- measuring
 
@@ -139,20 +141,21 @@ class Agent:
         source, uncertainty = self._time
         for windows in frames:
             sequence = self.spool.next_sequence()
-            frame = FeatureFrame(self._config.box_id, sequence, windows, uncertainty)
+            frame = FeatureFrame(self.config.box_id, sequence, windows, uncertainty)
             self.spool.append(sequence, encode_frame(frame, source))
             self.session.frame_spooled(sequence)
         if frames:
+            self.latest = frames[-1]
             self._notifier.ready()
             self._tell_of_disk()
-            self._link.wake()
+            self.link.wake()
 
     def _tell_of_disk(self) -> None:
         """Say once when the disk takes no more, and once when it does again."""
         problem = self.spool.problem or self.ring.problem
-        if problem == self._disk_problem:
+        if problem == self.disk_problem:
             return
-        self._disk_problem = problem
+        self.disk_problem = problem
         if problem:
             self._log.error(
                 "the disk takes no more; it goes on measuring and sending",
@@ -167,9 +170,9 @@ class Agent:
     # --- what the link asks of the box
 
     async def _connect(self) -> None:
-        access = Access(self._config.ingest, self._config.credentials, self._clock, self._log)
+        access = Access(self.config.ingest, self.config.credentials, self.clock, self._log)
         async with access.dialer() as dialer:
-            await self._link.run(dialer)
+            await self.link.run(dialer)
 
     @property
     def time(self) -> tuple[TimeSource, int]:
@@ -189,11 +192,11 @@ class Agent:
     def _hello(self) -> box_pb2.Hello:
         source, uncertainty = self._time
         return box_pb2.Hello(
-            box_id=self._config.box_id,
+            box_id=self.config.box_id,
             agent_version=opq.__version__,
             boot_id=self._boot_id,
-            u_din_v=self._config.nominal.u_din_v,
-            f_nominal_hz=self._config.nominal.f_hz,
+            u_din_v=self.config.nominal.u_din_v,
+            f_nominal_hz=self.config.nominal.f_hz,
             sample_rate_hz=self._source.sample_rate_hz,
             volts_per_count=self._source.volts_per_count,
             time_source=TIME_SOURCE_NUMBERS[source],
@@ -226,14 +229,14 @@ class Agent:
 
     def _say_health(self) -> None:
         self.session.say(box_pb2.BoxUp(health=self._health()))
-        self._link.wake()
+        self.link.wake()
 
     def _health(self) -> box_pb2.Health:
         return box_pb2.Health(
             power=POWER_NUMBERS[self.power.power],
             spooled_frames=len(self.spool),
             dropped_frames=self.spool.dropped,
-            disk_free_bytes=shutil.disk_usage(self._config.data_dir).free,
+            disk_free_bytes=shutil.disk_usage(self.config.data_dir).free,
             rejected_frames=self.session.rejected,
             battery_pct=self.power.battery_pct,
             temperature_c=self.temperature_c,
@@ -241,10 +244,10 @@ class Agent:
 
     async def _watch_power(self) -> None:
         """Look what the box runs on; when its power goes, tell the site and write out what waits, and go on measuring."""
-        while self._config.sys_class is not None:
+        while self.config.sys_class is not None:
             before = self.power
-            self.power = await asyncio.to_thread(read_power, self._config.sys_class)
-            self.temperature_c = await asyncio.to_thread(read_temperature_c, self._config.sys_class)
+            self.power = await asyncio.to_thread(read_power, self.config.sys_class)
+            self.temperature_c = await asyncio.to_thread(read_temperature_c, self.config.sys_class)
             if self.power.is_going(before):
                 self._log.warning("the power goes", power=self.power.power.value, undervoltage=self.power.undervoltage)
                 self._last_gasp()
@@ -274,14 +277,14 @@ class Agent:
 
     async def _drain(self) -> None:
         """Wait until everything is acknowledged, and a little for requests about the last moments."""
-        deadline = self._clock.monotonic_ns() + round(_DRAIN_S * NS)
-        quiet_since = self._clock.monotonic_ns()
-        while self._clock.monotonic_ns() < deadline:
+        deadline = self.clock.monotonic_ns() + round(_DRAIN_S * NS)
+        quiet_since = self.clock.monotonic_ns()
+        while self.clock.monotonic_ns() < deadline:
             if self.session.waiting:
-                quiet_since = self._clock.monotonic_ns()
-            elif self._clock.monotonic_ns() - quiet_since > _LINGER_S * NS:
+                quiet_since = self.clock.monotonic_ns()
+            elif self.clock.monotonic_ns() - quiet_since > _LINGER_S * NS:
                 break
             await asyncio.sleep(0.1)
         self.session.say(box_pb2.BoxUp(goodbye=box_pb2.Goodbye(reason="the source has ended")))
-        self._link.wake()
+        self.link.wake()
         await asyncio.sleep(0.2)

@@ -21,7 +21,7 @@ from opq_box_agent.calibration import (
     phrase,
     save_calibration,
 )
-from opq_box_agent.durable import alone
+from opq_box_agent.durable import alone, kept_by_owner
 from opq_box_agent.settings import BoxSettings
 from opq_box_agent.sources.factory import make_source
 from opq_box_agent.sources.source import Source
@@ -129,7 +129,7 @@ async def calibrate(settings: CalibrateSettings, lines: AsyncIterator[str], cloc
 
 async def _calibrate_box(settings: CalibrateSettings, stop: asyncio.Event) -> None:
     folder = settings.data_dir / ids.box_id(settings.box_id)
-    with alone(folder):
+    with kept_by_owner(settings.data_dir), alone(folder):
         before = load_calibrations(folder)
         _say("What does the meter show [V]? Read it when the voltage is steady; an empty line ends.")
         working = asyncio.create_task(calibrate(settings, _lines(), SystemClock()))

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -52,3 +53,20 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def kept_by_owner(folder: Path) -> Iterator[None]:
+    """Give what root makes in a folder to whom the folder belongs: the service has a user of its own, people use sudo.
+
+    Other names of a file elsewhere and links are left alone, so that nothing outside of the folder changes hands.
+    """
+    try:
+        yield
+    finally:
+        if os.geteuid() == 0 and folder.is_dir() and (owner := folder.stat()).st_uid != 0:
+            for _, folders, files, inside in os.fwalk(folder):
+                for name in (*folders, *files):
+                    status = os.stat(name, dir_fd=inside, follow_symlinks=False)
+                    if status.st_uid == 0 and (stat.S_ISDIR(status.st_mode) or status.st_nlink == 1):
+                        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=inside, follow_symlinks=False)

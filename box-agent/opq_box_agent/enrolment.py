@@ -11,8 +11,10 @@ from opq.errors import InvalidInput
 from opq.ids import BoxId
 from opq.rpc.service import ServiceSettings, parse_settings, run_service
 from opq.trust.tokens import Token, parse_token
+from opq_box_agent.durable import kept_by_owner
 from opq_box_agent.identity import Credentials, Enrolment, enrol, identity_files
 from opq_box_agent.settings import BoxSettings
+from opq_box_agent.status.password import set_password
 
 ENROL_PORT = 4503
 """Where boxes enrol unless they are told otherwise."""
@@ -27,6 +29,7 @@ class EnrolSettings(ServiceSettings):
     data_dir: Path = Field(
         Path("opq-box-data"), description="as of opq box run; the certificate goes into BOX_ID in it"
     )
+    page_password: SecretStr | None = Field(None, description="also set the password of the page of this box")
 
 
 def enrol_address(ingest: str, enrol: str) -> str:
@@ -69,7 +72,10 @@ async def enrol_box(settings: EnrolSettings, _: asyncio.Event) -> None:
     """Enrol and say until when."""
     token = read_token(settings.token)
     files = identity_files(settings.data_dir / token.box_id)
-    info = await enrol(Enrolment(token, enrol_address(settings.ingest, settings.enrol)), files)
+    with kept_by_owner(settings.data_dir):
+        if settings.page_password is not None:
+            set_password(settings.data_dir / token.box_id, settings.page_password.get_secret_value())
+        info = await enrol(Enrolment(token, enrol_address(settings.ingest, settings.enrol)), files)
     if info.identity.box_id != token.box_id:
         raise InvalidInput(f"enrolment: got a certificate of {info.identity}, expected one of box {token.box_id}")
     print(f"enrolled box {token.box_id} until {iso(info.not_after_unix_ns)}: {files.certificate}")  # noqa: T201

@@ -37,6 +37,11 @@ class BoxSettings(TlsSettings):
         description="frames a second that make up for time without network, beside live ones",
     )
     sys_class: Path = Field(SYS_CLASS, description="where the kernel tells of power supplies and temperatures")
+    page: str = Field(
+        "127.0.0.1:4580",
+        description="where the page of this box is served, HOST:PORT; beyond loopback with a password only "
+        "(opq box password); empty: nowhere",
+    )
     update_key: Path | None = Field(None, description="public key that updates of the agent are checked with")
     update_health_s: float = Field(60.0, gt=0, description="opq box launch: a new version must measure within this [s]")
     update_probation_s: float = Field(120.0, gt=0, description="opq box launch: and stay alive for this [s]")

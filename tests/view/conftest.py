@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from playwright.sync_api import Browser, sync_playwright
 
 from opq.store import Store, open_store
 from opq.testing.site import Site, fill_site
 
 DEMAND_VARIABLE = "OPQ_DEMAND"
 """Names, separated by commas, of what must be there: its tests then fail where they would skip."""
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+          "--disable-component-update", "--disable-sync"]  # fmt: skip
 HOW_TO_GET_CHROMIUM = "no chromium found; install it with: apt-get install chromium"
 
 
@@ -30,6 +33,14 @@ def chromium() -> str:
     if found is None:
         demand("browser", HOW_TO_GET_CHROMIUM)
     return str(found)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from opq.store import open_store
 from opq.testing.processes import Processes, eventually, free_address
@@ -17,8 +17,6 @@ from opq.testing.site import SAG, fill_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 _WAIT_MS = 30_000
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync"]  # fmt: skip
 _PHONE = {"width": 390, "height": 844}
 _DESK = {"width": 1280, "height": 900}
 
@@ -56,14 +54,6 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield launched
-        launched.close()
 
 
 class Watched:

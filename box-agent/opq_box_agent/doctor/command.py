@@ -33,8 +33,8 @@ from opq_box_agent.doctor.computer import (
     look_at_power,
     look_at_temperature,
 )
-from opq_box_agent.doctor.findings import Finding, State, failure, good, warning
-from opq_box_agent.durable import alone
+from opq_box_agent.doctor.findings import Finding, State, failure, good, phrase_finding, warning
+from opq_box_agent.durable import alone, kept_by_owner
 from opq_box_agent.enrolment import credentials
 from opq_box_agent.kernel_clock import kernel_state
 from opq_box_agent.power import read_power, read_temperature_c
@@ -46,7 +46,6 @@ from opq_box_agent.updates.slots import Slots
 
 _NETWORK_S = 5.0
 _SOURCE_S = 5.0
-_MARKS = {State.GOOD: "good   ", State.WARNING: "WARNING", State.FAILURE: "FAILURE"}
 
 
 class DoctorSettings(BoxSettings):
@@ -146,12 +145,13 @@ def _text(path: Path) -> str:
 
 
 async def _run(settings: DoctorSettings, _: asyncio.Event) -> None:
-    found = await examine(settings, SystemClock())
+    with kept_by_owner(settings.data_dir):
+        found = await examine(settings, SystemClock())
     if settings.as_json:
         print(json.dumps([{**asdict(one), "state": one.state.value} for one in found], indent=1))  # noqa: T201
     else:
         for one in found:
-            print(f"{_MARKS[one.state]} {one.what}: {one.text}{f'. Do: {one.advice}' if one.advice else ''}")  # noqa: T201
+            print(phrase_finding(one))  # noqa: T201
     if any(one.state is State.FAILURE for one in found):
         raise SystemExit(1)
 

@@ -26,6 +26,12 @@ class Finding:
     """What to do; empty if nothing."""
 
 
+def phrase_finding(finding: Finding) -> str:
+    """Say a finding in a line."""
+    mark = "good   " if finding.state is State.GOOD else finding.state.name
+    return f"{mark} {finding.what}: {finding.text}{f'. Do: {finding.advice}' if finding.advice else ''}"
+
+
 def good(what: str, text: str) -> Finding:
     """Make a finding that is as it should be."""
     return Finding(what, State.GOOD, text)

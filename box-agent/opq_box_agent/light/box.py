@@ -21,6 +21,7 @@ from opq_box_agent.light.pace import Pace
 from opq_box_agent.light.samples import WorldSamples
 from opq_box_agent.link import Link
 from opq_box_agent.session import Phase, Session
+from opq_box_agent.updates.slots import Slots
 from opq_box_agent.updates.updater import Updater
 
 _HUSHED = structlog.make_filtering_bound_logger(logging.ERROR)
@@ -54,7 +55,7 @@ class LightBox:
             box_id=self.box.box_id
         )
         # It has no disk and no launcher: offers of updates are refused with that reason.
-        updater = Updater(self.box.box_id, Path(), None, False, log)
+        updater = Updater(self.box.box_id, Slots(Path()), None, False, log)
         self._link = Link(self.box.box_id, self, self.session, self._samples, clock, log, updater)
         self._running: asyncio.Task[None] | None = None
         self._boot_id = ""

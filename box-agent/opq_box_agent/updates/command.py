@@ -10,6 +10,7 @@ from pydantic_settings import CliPositionalArg
 from opq import ids
 from opq.rpc.service import ServiceSettings, parse_settings, run_service
 from opq.updates.keys import load_public_key
+from opq_box_agent.durable import kept_by_owner
 from opq_box_agent.updates.launcher import updates_folder
 from opq_box_agent.updates.slots import Slots
 
@@ -29,7 +30,8 @@ class UpdateSettings(ServiceSettings):
 async def install(settings: UpdateSettings, _: asyncio.Event) -> None:
     """Install and say what comes next."""
     slots = Slots(updates_folder(settings.data_dir, ids.box_id(settings.box_id)))
-    manifest = slots.install(settings.file, load_public_key(settings.update_key), again=True)
+    with kept_by_owner(settings.data_dir):
+        manifest = slots.install(settings.file, load_public_key(settings.update_key), again=True)
     running = slots.version(slots.current)
     print(f"version {manifest.version} lies ready; the launcher tries it and goes back to {running} if it is unhealthy")  # noqa: T201
 

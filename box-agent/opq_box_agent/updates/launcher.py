@@ -124,7 +124,18 @@ class Launcher:
         # Nothing that is set for the real box may reach this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPQ_")}
         with TemporaryDirectory(prefix="opq-trial-") as folder:
-            options = ["--box-id", "trial", "--data-dir", folder, "--ring-s", "2", "--ingest", "127.0.0.1:9"]
+            options = [
+                "--box-id",
+                "trial",
+                "--data-dir",
+                folder,
+                "--ring-s",
+                "2",
+                "--ingest",
+                "127.0.0.1:9",
+                "--page",
+                "",
+            ]
             trial = Child(options, self._slots.path(slot), environment)
             try:
                 while trial.exit_code is None and not trial.ready and not self._is_late(trial) and not self._stopping:

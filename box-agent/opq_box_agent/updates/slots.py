@@ -58,7 +58,7 @@ class Slots:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     @property
     def current(self) -> str:
@@ -75,7 +75,7 @@ class Slots:
     def state(self) -> UpdateState:
         """What is known of updates; what does not read counts as nothing."""
         try:
-            raw = json.loads((self._folder / "state.json").read_bytes())
+            raw = json.loads((self.folder / "state.json").read_bytes())
             state = UpdateState(**raw)
         except (OSError, ValueError, TypeError):
             return UpdateState()
@@ -88,11 +88,11 @@ class Slots:
         """Return the version in a slot; of the empty name the one that was installed with the box."""
         if not slot:
             return opq.__version__
-        return Manifest.from_bytes((self._folder / slot / "manifest.json").read_bytes()).version
+        return Manifest.from_bytes((self.folder / slot / "manifest.json").read_bytes()).version
 
     def _chosen(self) -> str:
         try:
-            name = (self._folder / "current").readlink().name
+            name = (self.folder / "current").readlink().name
         except OSError:
             return ""
         return name if name in SLOTS else ""
@@ -105,7 +105,7 @@ class Slots:
 
     def path(self, slot: str) -> Path:
         """Return the folder that comes first on the module path."""
-        return self._folder / slot
+        return self.folder / slot
 
     def install(self, update: Path, key: Ed25519PublicKey, again: bool = False) -> Manifest:
         """Check an update and unpack it into the free slot, where the launcher finds it.
@@ -130,15 +130,15 @@ class Slots:
         if manifest.version in state.refused and not again:
             raise InvalidInput(f"update: version {manifest.version} was tried here: {state.refused[manifest.version]}")
         slot = next(name for name in SLOTS if name != self.current)
-        fresh = self._folder / f"{slot}.new"
-        for leftover in (fresh, self._folder / slot):
+        fresh = self.folder / f"{slot}.new"
+        for leftover in (fresh, self.folder / slot):
             shutil.rmtree(leftover, ignore_errors=True)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         if unpack_update(update, key, fresh) != manifest:
             raise CorruptData("update: the file changed while it was read")
         (fresh / "manifest.json").write_bytes(manifest.to_bytes())
         os.sync()
-        fresh.rename(self._folder / slot)
+        fresh.rename(self.folder / slot)
         self._write(replace(state, pending=slot))
         return manifest
 
@@ -171,16 +171,16 @@ class Slots:
         return version
 
     def _point_to(self, slot: str) -> None:
-        link = self._folder / "current"
+        link = self.folder / "current"
         if not slot:
             link.unlink(missing_ok=True)
         else:
-            fresh = self._folder / "current.new"
+            fresh = self.folder / "current.new"
             with contextlib.suppress(FileNotFoundError):
                 fresh.unlink()
             fresh.symlink_to(slot)
             fresh.replace(link)
-        write_out([self._folder])
+        write_out([self.folder])
 
     def _write(self, state: UpdateState) -> None:
-        write_file(self._folder / "state.json", json.dumps(asdict(state)).encode(), PUBLIC, replace=True)
+        write_file(self.folder / "state.json", json.dumps(asdict(state)).encode(), PUBLIC, replace=True)

@@ -29,7 +29,7 @@ class Updater:
 
     Parameters
     ----------
-    folder : Path
+    slots : Slots
         Where the versions are; downloads lie beside them.
     key : Path, optional
         The public key that updates are checked with.
@@ -37,9 +37,8 @@ class Updater:
         Whether there is a launcher, which alone can start another version.
     """
 
-    def __init__(self, box_id: BoxId, folder: Path, key: Path | None, launched: bool, log: Any) -> None:
-        self._box_id, self._folder, self._key, self._launched, self._log = box_id, folder, key, launched, log
-        self._slots = Slots(folder)
+    def __init__(self, box_id: BoxId, slots: Slots, key: Path | None, launched: bool, log: Any) -> None:
+        self._box_id, self._slots, self._key, self._launched, self._log = box_id, slots, key, launched, log
         self._running: asyncio.Task[None] | None = None
 
     def offered(
@@ -97,7 +96,7 @@ class Updater:
 
     async def _fetch(self, offer: OfferUpdate, channel: grpc.aio.Channel) -> Path:
         """Download a file behind what is there of it."""
-        inbox = self._folder / "inbox"
+        inbox = self._slots.folder / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)
         path = inbox / offer.update_id
         for other in inbox.iterdir():

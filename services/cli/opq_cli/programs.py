@@ -28,6 +28,8 @@ BOX_WORDS = {
     "update": "opq_box_agent.updates.command",
     "calibrate": "opq_box_agent.calibrate",
     "doctor": "opq_box_agent.doctor.command",
+    "status": "opq_box_agent.status.command",
+    "password": "opq_box_agent.status.password_command",
     "install-service": "opq_box_agent.service.install",
     "enrol": "opq_box_agent.enrolment",
 }
@@ -37,7 +39,7 @@ PROGRAMS = {
     "box": Program(
         "opq_box_agent",
         "box",
-        "The agent of one box: opq box run, launch, enrol, calibrate, doctor, update, install-service; each with --help.",
+        f"The agent of one box: opq box {', '.join(BOX_WORDS)}; each with --help.",
     ),
     "simulate": Program("opq_box_agent.fleet", "box", "Run all boxes of a simulated grid, or write it into files."),
     "ingest": Program("opq_ingest", "ingest", "Run an ingest process: sessions with boxes."),

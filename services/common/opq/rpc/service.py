@@ -40,9 +40,13 @@ def parse_settings(settings_class: type[Settings], program: str, arguments: list
     try:
         return CliApp.run(settings_class, cli_args=arguments, cli_settings_source=None, cli_exit_on_error=True)
     except ValidationError as error:
-        lines = [_problem(problem) for problem in error.errors()]
-        print(f"{program}: " + f"\n{program}: ".join(lines), file=sys.stderr)  # noqa: T201
+        print(f"{program}: " + f"\n{program}: ".join(phrase_problems(error)), file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
+
+
+def phrase_problems(error: ValidationError) -> list[str]:
+    """Say what is wrong with settings, a sentence each."""
+    return [_problem(problem) for problem in error.errors()]
 
 
 def _problem(problem: "ErrorDetails") -> str:

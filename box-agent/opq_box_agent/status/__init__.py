@@ -1,0 +1,1 @@
+"""How a box shows what it does to whoever stands before it: a page, and the same in the terminal."""
