@@ -21,6 +21,7 @@ from opq.trust.material import load_material
 from opq.trust.names import Identity, Role
 from opq.trust.tokens import parse_token
 from opq_box_agent.identity import Access, Credentials, identity_files
+from opq_box_agent.status.password import is_password, stored_password
 
 LIFE_S = 24.0
 SECRET_VARIABLE = "OPQ_ENROL_TOKEN"
@@ -123,7 +124,9 @@ def test_a_site_set_up_by_the_manual_works_and_says_no_secret(
         assert processes.wait("wrong", 20) == 1
         assert "--enrol-token: got one for box one, expected one for two" in processes.log_text("wrong")
         data = ["--enrol", enrol, "--ingest", ingest, "--data-dir", str(folder / "boxes")]
-        assert commands.run("box", "enrol", "--token", tokens[1], *data).startswith("enrolled box two until ")
+        page = ["--page-password", "correct horse battery"]
+        assert commands.run("box", "enrol", "--token", tokens[1], *page, *data).startswith("enrolled box two until ")
+        assert is_password(stored_password(folder / "boxes" / "two") or b"", "correct horse battery")
         words = commands.run("box", "enrol", "--token", tokens[1], *data, code=1)
         assert "refused by the site: token: it was used already" in words
         words = commands.run("box", "enrol", "--token", tokens[2][:-5] + "AAAAA", *data, code=1)
