@@ -56,6 +56,7 @@ def half_an_update(updates: Path) -> None:
 
 BROKEN = {
     "version": (lambda box: half_an_update(box / "updates"), "does not read"),
+    "settings": (lambda box: nonsense(box / "local.json"), "local.json: it does not read"),
     "calibration": (lambda box: nonsense(box / "calibration.json"), "expected a calibration"),
     "ring buffer": (lambda box: (box / "ring.dat").write_bytes(b"x" * 5000), "no ring buffer"),
     "spool": (lambda box: (box / "spool" / "9.spool").mkdir(), "Is a directory"),
@@ -108,7 +109,7 @@ def test_without_json_each_finding_is_a_line(tmp_path: Path) -> None:
     done = opq("doctor", "--box-id", BOX, "--data-dir", str(tmp_path), "--ingest", "127.0.0.1:1", "--ring-s", "5")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert any(line.startswith("FAILURE network: ") and ". Do: " in line for line in lines)
 
 

@@ -41,6 +41,7 @@ from opq_box_agent.power import read_power, read_temperature_c
 from opq_box_agent.settings import BoxSettings
 from opq_box_agent.sources.factory import make_source
 from opq_box_agent.sources.source import Source
+from opq_box_agent.status.local import with_local
 from opq_box_agent.updates.launcher import updates_folder
 from opq_box_agent.updates.slots import Slots
 
@@ -58,6 +59,11 @@ async def examine(settings: BoxSettings, clock: Clock) -> list[Finding]:
     """Look at everything; nothing is changed."""
     box_id = ids.box_id(settings.box_id)
     folder, now = settings.data_dir / box_id, clock.unix_ns()
+    try:
+        settings, local = with_local(settings), good("settings", "the options, and what was set at the page of the box")
+    except InvalidInput as error:
+        advice = "set it again at the page, or remove the file; until then only the options count"
+        local = failure("settings", str(error), advice)
     disk = look_at_disk(folder, settings.ring_s)
     shown = None
     try:
@@ -68,6 +74,7 @@ async def examine(settings: BoxSettings, clock: Clock) -> list[Finding]:
         certificate = failure("certificate", str(error), "get a token for this box: opq boxes enrol at the site")
     return [
         look_at_version(Slots(updates_folder(settings.data_dir, box_id))),
+        local,
         disk,
         look_at_memory(_text(Path("/proc/meminfo"))),
         look_at_temperature(read_temperature_c(settings.sys_class)),
