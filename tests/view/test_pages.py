@@ -16,6 +16,7 @@ from opq.model.events import AcquisitionState
 from opq.store import Store
 from opq.testing import samples
 from opq.testing.site import BOXES, FREQUENCY, SAG, SWELL, Site, put_waveform, sag_segment
+from opq_view import opened
 from opq_view.app import script
 from opq_view.components import access
 
@@ -329,23 +330,22 @@ class TestStoreAway:
     def test_a_store_that_is_away_is_told_and_the_page_recovers(
         self, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = access.open_store
+        real = opened.open_store
 
         def away(url: str) -> Store:
             raise Unavailable(f"no answer from {url}")
 
-        monkeypatch.setattr(access, "open_store", away)
+        monkeypatch.setattr(opened, "open_store", away)
         page = open_page(name, event=SAG)
         assert "The store does not answer just now" in text_of(page)
         assert "no answer from" not in text_of(page), "addresses are for the log"
-        monkeypatch.setattr(access, "open_store", real)
+        monkeypatch.setattr(opened, "open_store", real)
         page.run()
         assert not page.error
         assert page.title
 
     def test_a_store_that_goes_while_it_is_read_is_told(self, store: Store, site: Site) -> None:
         open_page("overview")
-        access._store().close()
         st.cache_resource.clear()
         access._store().close()
         assert "The store does not answer just now" in text_of(open_page("overview"))

@@ -1,8 +1,10 @@
 """What pages make of times, numbers and states."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from opq.clock import HOUR_NS, NS, parse_iso
 from opq.ids import BoxId, EventId
@@ -157,8 +159,39 @@ def test_a_page_that_ends_with_the_list_has_no_older_one(store: Store) -> None:
     ] == ["e-0"]
 
 
+@pytest.mark.parametrize(
+    ("given", "asks", "secure"),
+    [
+        ({}, False, False),
+        ({"sign_in": True}, True, False),
+        ({"host": "0.0.0.0", "public_url": "https://grid.example"}, True, True),
+        ({"host": "0.0.0.0", "https_cert": "c.pem", "https_key": "k.pem"}, True, True),
+        ({"host": "0.0.0.0", "sign_in": False}, False, False),
+    ],
+)
+def test_people_are_asked_who_they_are_wherever_others_can_reach_the_pages(
+    given: dict[str, Any], asks: bool, secure: bool
+) -> None:
+    settings = ViewSettings(**given)
+    assert (settings.asks, settings.secure) == (asks, secure)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"host": "0.0.0.0"}, "expected --https-cert and --https-key, or the https --public-url"),
+        ({"host": "::", "public_url": "http://grid.example"}, "in clear text"),
+        ({"https_cert": "c.pem"}, "one of --https-cert and --https-key"),
+        ({"public_url": "grid.example"}, "public_url"),
+    ],
+)
+def test_passwords_never_go_in_clear_text(given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        ViewSettings(**given)
+
+
 def test_the_server_is_told_to_stay_silent_and_private() -> None:
-    arguments = streamlit_arguments(ViewSettings(host="0.0.0.0", port=9000))
+    arguments = streamlit_arguments(ViewSettings(host="0.0.0.0", port=9000, public_url="https://grid.example"))
     assert {"--server.address=0.0.0.0", "--server.port=9000"} <= set(arguments)
     assert {"--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none"} <= set(
         arguments

@@ -206,7 +206,7 @@ def _sag_incidents(box: Box, start: int) -> list[Incident]:
     series = half_cycle_series(sag_segment(box.box_id, start), box.nominal)
     return [
         _incident(
-            f"sag-{box.box_id}-{ordinal}",
+            f"incident-{box.box_id[-1]}-{ordinal}",
             "ieee1159",
             SAG,
             Finding(

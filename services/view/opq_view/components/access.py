@@ -19,7 +19,7 @@ from opq.model.events import Extent
 from opq.model.grid_now import GridNow
 from opq.model.incidents import Incident, IncidentClass
 from opq.model.measurements import Measurement
-from opq.store import Store, open_store
+from opq.store import Store
 from opq.store.audited import AuditedStore
 from opq.store.port import EventFilter, IncidentFilter
 from opq.store.reading import EventRecord, Reader
@@ -27,6 +27,7 @@ from opq.store.users import Users
 from opq.trust.policy import LOCAL, STRANGER, Principal, Right
 from opq.trust.users import User
 from opq_view.components.event_search import EventPage, find_events
+from opq_view.opened import opened_store
 from opq_view.settings import ViewSettings
 from opq_view.sign_in.cookies import cookie_name
 
@@ -128,10 +129,8 @@ def _viewer() -> Principal:
 # --- what is there
 
 
-@st.cache_resource(show_spinner=False)
 def _store() -> Store:
-    """Return the open store of this process; where it does not answer the next call tries again."""
-    return open_store(_settings().store)
+    return opened_store(_settings().store)
 
 
 def grids() -> list[GridNow]:

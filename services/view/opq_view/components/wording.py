@@ -154,7 +154,7 @@ def size_text(count: int) -> str:
 
 
 ROLE_OF_USER_WORDS: dict[UserRole, str] = {
-    UserRole.USER: "Sees his own boxes",
+    UserRole.USER: "Sees own boxes",
     UserRole.EXPERT: "Sees all boxes",
     UserRole.ADMIN: "Sees all boxes and changes the site",
 }

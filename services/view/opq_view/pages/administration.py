@@ -42,10 +42,10 @@ def _people(store: Store) -> None:
         users_table(known)
     else:
         empty(
-            "Nobody can sign in yet. Add the first user below; give him the invitation, with which he sets his password."
+            "Nobody can sign in yet. Add the first user below and hand on the invitation, with which the password is set."
         )
     if text := st.session_state.pop(_INVITATION, ""):
-        st.success("Give this invitation to him and nobody else. It is good once, for three days, at /password.")
+        st.success("Give this invitation to that user and nobody else. It is good once, for three days, at /password.")
         st.code(text, language=None)
     boxes = [box.box_id for box in store.boxes.list()]
     add, change = st.columns(2, gap="medium")
@@ -71,7 +71,7 @@ def _add(users: Users, boxes: list[BoxId]) -> None:
         st.markdown("**Add a user**")
         name = st.text_input("Name to sign in with", max_chars=64)
         role = st.selectbox("Rights", _ROLES, format_func=ROLE_OF_USER_WORDS.__getitem__)
-        own = st.multiselect("His boxes", boxes)
+        own = st.multiselect("Boxes of this user", boxes)
 
         def add() -> None:
             user = User(ids.user_id(name.strip().lower()), role, tuple(own), time.time_ns())
@@ -88,7 +88,7 @@ def _change(users: Users, known: list[User], boxes: list[BoxId]) -> None:
         user: User = st.selectbox("User", known, format_func=lambda one: one.user_id)
         with st.form(f"change-{user.user_id}", border=False):
             role = st.selectbox("Rights", _ROLES, _ROLES.index(user.role), format_func=ROLE_OF_USER_WORDS.__getitem__)
-            own = st.multiselect("His boxes", sorted({*boxes, *user.box_ids}), user.box_ids)
+            own = st.multiselect("Boxes of this user", sorted({*boxes, *user.box_ids}), user.box_ids)
             disabled = st.checkbox("May not sign in", user.disabled)
             if st.form_submit_button("Change"):
                 _act(lambda: users.change(replace(user, role=role, box_ids=tuple(own), disabled=disabled)))

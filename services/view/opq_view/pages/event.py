@@ -65,7 +65,9 @@ def show(links: Links) -> None:
         parts_table(record.parts, boxes)
         _acquisitions(record)
     else:
-        empty(f"Which boxes these were, and what they recorded, only some may see. {links.how_to_see_more()}")
+        empty(
+            f"Which boxes these were and what they recorded is shown to owners and experts. {links.how_to_see_more()}"
+        )
     event = record.event
     if event.state is not EventState.COMPLETE or time.time_ns() - event.completed_unix_ns < _SETTLES_NS:
         st.caption("More of this event may be on its way; this page renews itself.")

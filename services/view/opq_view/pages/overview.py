@@ -79,7 +79,7 @@ def _live(links: Links, chosen: GridId | None) -> None:
     if boxes:
         _boxes(boxes, site, now)
     else:
-        empty(f"Single boxes only some may see. {links.how_to_see_more()}")
+        empty(f"Single boxes are shown to their owners and to experts. {links.how_to_see_more()}")
     st.caption(f"As of {utc(now)}. This page renews itself every {PERIOD_S:g} s.")
 
 

@@ -1,7 +1,6 @@
 """``/sign-in``, ``/sign-out`` and ``/password``."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from opq.errors import Forbidden, InvalidInput, NotFound, OpqError, Unauthenticated, Unavailable
-from opq.store import Store, open_store
+from opq.store import Store
 from opq.store.users import Users
 from opq.trust.passwords import LEAST_CHARACTERS
 from opq.trust.users import User
@@ -30,11 +29,17 @@ _NEW = Field("new", f"New password, {LEAST_CHARACTERS} characters or more", "pas
 _AGAIN = Field("again", "The new password again", "password", "new-password")
 
 
-def sign_in_routes(settings: ViewSettings) -> list[Route]:
-    """Make the routes; none where nobody is asked who he is."""
+def sign_in_routes(settings: ViewSettings, opened: Callable[[], Store]) -> list[Route]:
+    """Make the routes; none where nobody is asked who he is.
+
+    Parameters
+    ----------
+    opened : callable
+        Returns the open store; may block.
+    """
     if not settings.asks:
         return []
-    door = _Door(settings)
+    door = _Door(settings, opened)
     return [
         Route("/sign-in", door.sign_in, methods=["GET", "POST"]),
         Route("/sign-out", door.sign_out, methods=["GET", "POST"]),
@@ -43,11 +48,9 @@ def sign_in_routes(settings: ViewSettings) -> list[Route]:
 
 
 class _Door:
-    def __init__(self, settings: ViewSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ViewSettings, opened: Callable[[], Store]) -> None:
+        self._settings, self._opened = settings, opened
         self._checking = asyncio.Semaphore(_AT_ONCE)
-        self._store: Store | None = None
-        self._opening = threading.Lock()
 
     # --- pages
 
@@ -124,12 +127,6 @@ class _Door:
     async def _in_thread(self, act: Callable[[Users], T]) -> T:
         async with self._checking:
             return await asyncio.to_thread(lambda: act(Users(self._opened())))
-
-    def _opened(self) -> Store:
-        with self._opening:
-            if self._store is None:
-                self._store = open_store(self._settings.store)
-            return self._store
 
 
 def _set_password(users: Users, user: User | None, fields: dict[str, str]) -> None:
