@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import apsw
 import numpy as np
 import pytest
 from rich.cells import cell_len
@@ -27,8 +28,10 @@ from opq.model.measurements import fold_trend
 from opq.model.tasks import TaskState
 from opq.model.waveforms import voltage_segments
 from opq.store import Store, open_store
+from opq.store.users import Users
 from opq.testing.samples import event, finding, incident, task
 from opq.testing.site import SAG, SWELL, fill_site
+from opq.trust.policy import Right
 from opq_cli.main import main
 
 
@@ -421,3 +424,93 @@ def test_eighty_columns_are_enough_and_ids_are_whole(store: Store, url: str, arg
     }.get(arguments)
     if arguments.endswith("list"):
         assert [line.split()[0] for line in lines[1:]] == whole
+
+
+# --- people, and what they changed
+
+
+def test_users_are_added_invited_changed_and_removed(opq: Opq, store: Store) -> None:
+    added = opq("users", "add", "alice", "--boxes", "house-2")
+    assert added.code == 0
+    assert added.out.startswith("opqi_")
+    assert Users(store).accept(added.out.strip(), "kitchen table lamp", time.time_ns()) == "alice"
+    assert opq("users", "add", "alice").err.startswith("opq: user alice is there already")
+    assert opq("users", "add", "Bob!").err.startswith("opq: user: got 'Bob!', expected 1 to 64")
+    assert "no-such-box is not known at this site" in opq("users", "add", "bob", "--boxes", "no-such-box").err
+    assert opq("users", "add", "bob", "--role", "king").err.startswith("opq: --role: got 'king', expected one of")
+    assert opq("users", "set", "alice", "--role", "expert", "--disable").out == "changed alice\n"
+    (user,) = opq("users", "list", "--json").json
+    assert (user["user_id"], user["role"], user["state"], user["boxes"]) == ("alice", "expert", "disabled", ["house-2"])
+    assert opq("users", "invite", "alice").out.startswith("opqi_")
+    assert opq("users", "remove", "alice").code == 0
+    assert opq("users", "list").out == "No users yet. Add one with: opq users add NAME --role admin\n"
+
+
+def test_tokens_are_made_listed_and_revoked(opq: Opq, store: Store) -> None:
+    opq("users", "add", "alice", "--role", "expert")
+    made = opq("users", "token", "alice", "--name", "my report", "--scopes", "site, waveforms", "--life", "12h")
+    principal = Users(store).token_principal(made.out.strip(), "here", time.time_ns())
+    assert principal.scopes == {Right.SITE, Right.WAVEFORMS}
+    (token,) = opq("users", "tokens", "alice", "--json").json
+    assert (token["name"], token["scopes"]) == ("my report", ["site", "waveforms"])
+    assert made.out.strip() not in opq("users", "tokens").out
+    assert opq("users", "revoke-token", token["token_id"]).code == 0
+    assert opq("users", "revoke-token", token["token_id"]).err.startswith(
+        f"opq: token {token['token_id']} is not known"
+    )
+    bad = opq("users", "token", "alice", "--name", "x", "--scopes", "all")
+    assert bad.err == "opq: --scopes: got 'all', expected one of administer, boxes, site, waveforms\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "action", "subject"),
+    [
+        (["boxes", "add", "attic"], "box.put", "attic"),
+        (["boxes", "set", "house-1", "--name", "Attic"], "box.put", "house-1"),
+        (["boxes", "remove", "house-1"], "box.remove", "house-1"),
+        (["boxes", "override", "house-1", "--thd-pct", "8", "--for", "10m"], "override.put", "house-1"),
+        (["boxes", "enrol", "house-1"], "enrolment.put", "house-1"),
+        (["boxes", "revoke", "house-1"], "revocation of box.put", "house-1"),
+        (["ca", "issue", "ingest", "--out", "tls"], "certificate.put", None),
+        (["ca", "rotate"], "authority.rotate", None),
+        (["ca", "rotate", "--forget-old"], "authority.forget_old", None),
+        (["incidents", "remove", "outage"], "incident.remove", "outage"),
+        (["tasks", "requeue", "itic:dead:0"], "task.requeue", "itic:dead:0"),
+        (["makai", "detectors", "set", "habit", "threshold=3.5"], "settings.put", "makai/detectors"),
+        (["store", "backup", "copy.zip"], "store.backup", "copy.zip"),
+        (["users", "add", "alice"], "invitation.put", "alice"),
+    ],
+)
+def test_whatever_is_changed_at_the_command_line_is_in_the_audit_log(
+    opq: Opq, words: list[str], action: str, subject: str | None
+) -> None:
+    assert opq("ca", "init").code == 0
+    before = opq("audit", "list", "--json").json
+    done = opq(*words)
+    assert done.code == 0, done.err
+    after = opq("audit", "list", "--json").json[: -len(before)]
+    assert after
+    assert all(entry["actor"].endswith("at the command line") for entry in after)
+    assert action in [entry["action"] for entry in after if subject in (None, entry["subject"])]
+    assert opq("audit", "check").out.startswith(f"{len(before) + len(after)} entries, none changed, the newest with")
+
+
+def test_a_restored_log_goes_on_where_it_ended(opq: Opq, tmp_path: Path) -> None:
+    opq("boxes", "set", "house-1", "--name", "Attic")
+    assert opq("store", "backup", "copy.zip").code == 0
+    copy = f"sqlite:{tmp_path / 'copy'}"
+    assert opq("store", "restore", "copy.zip", "--store", copy).code == 0
+    actions = [entry["action"] for entry in opq("audit", "list", "--store", copy, "--json").json]
+    assert actions == ["store.restore", "store.backup", "box.put"]
+    assert opq("audit", "check", "--store", copy).code == 0
+
+
+def test_a_changed_audit_log_is_told(opq: Opq, tmp_path: Path) -> None:
+    for name in ("Attic", "Loft"):
+        opq("boxes", "set", "house-1", "--name", name)
+    with apsw.Connection(str(tmp_path / "store" / "opq.sqlite")) as db:
+        db.execute("DROP TRIGGER audit_is_not_changed")
+        db.execute("UPDATE audit SET rest = replace(rest, 'Attic', 'Cellar') WHERE number = 1")
+    told = opq("audit", "check")
+    assert (told.code, told.out) == (1, "audit log: entry 1 was changed after it was written\n")
+    assert "audit log: entry 1 was changed" in opq("store", "check").out

@@ -91,6 +91,8 @@ def test_the_last_seconds_of_all_boxes_are_captured_and_the_answers_printed(site
     event = site.store.events.get(event_id(first))
     assert event is not None
     assert event.opened_by == "a look"
+    (act,) = site.store.audit.list(1)
+    assert (act.action, act.subject, act.detail) == ("event.trigger", "sim-01, sim-02", "a look")
 
 
 def test_an_event_that_waits_for_the_future_is_cancelled_and_nothing_hangs(site: Site) -> None:
@@ -101,6 +103,7 @@ def test_an_event_that_waits_for_the_future_is_cancelled_and_nothing_hangs(site:
     assert code == 0, said
     assert said.startswith(f"cancelled: event {found} no longer waits for")
     eventually(lambda: site.store.events.get(found).state is EventState.COMPLETE, "the event is complete")
+    assert site.store.audit.list(1)[0].action == "event.cancel"
     asked = site.store.acquisitions.of_event(found)
     assert {item.state for item in asked} <= {AcquisitionState.MISSING}
     assert all("cancelled by" in item.reason and "enough" in item.reason for item in asked)

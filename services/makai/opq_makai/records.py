@@ -15,6 +15,7 @@ from opq.model.services import Heartbeat
 from opq.model.tasks import DISPATCH, Task, TaskKind, dispatch_task_id
 from opq.rpc.shards import owner
 from opq.store import Store
+from opq.store.audit import record
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.store.port import EventFilter
 from opq_makai.open_event import Changes
@@ -62,6 +63,10 @@ class Records:
         if not self.owns(grid_id):
             named = owner(grid_id, self._shards)
             raise OtherShard(f"{what} is of grid {grid_id}, which {named} owns; this is {self._makai_id}, ask {named}")
+
+    def act(self, who: str, action: str, subject: str, detail: str) -> None:
+        """Put on record what somebody is about to do, in the audit log."""
+        record(self._store, self._clock.unix_ns(), who, action, subject, detail)
 
     # --- reading
 

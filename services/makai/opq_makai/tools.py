@@ -13,6 +13,7 @@ from opq.errors import InvalidInput, LimitExceeded, NotFound, OpqError, Unavaila
 from opq.ids import EventId, GridId
 from opq.model.boxes import Box
 from opq.model.events import TriggerKind
+from opq.rpc.guard import peer_certificate
 from opq.rpc.makai import KIND_NUMBERS, KINDS, limits_message, seen_message
 from opq.rpc.threads import call_in
 from opq.v1 import makai_pb2
@@ -93,11 +94,11 @@ class Tools:
 
     async def _trigger(self, request: makai_pb2.TriggerRequest, context: Context) -> makai_pb2.TriggerResponse:
         try:
-            return await self._open(request)
+            return await self._open(request, _who(context))
         except OpqError as error:
             await _abort(context, error)
 
-    async def _open(self, request: makai_pb2.TriggerRequest) -> makai_pb2.TriggerResponse:
+    async def _open(self, request: makai_pb2.TriggerRequest, who: str) -> makai_pb2.TriggerResponse:
         now = self._clock.unix_ns()
         check_interval(request.start_unix_ns, request.end_unix_ns, now)
         _check_text("reason", request.reason)
@@ -105,6 +106,8 @@ class Tools:
             raise LimitExceeded(f"box_ids: got {len(request.box_ids)} boxes, expected 1 to {MAX_BOXES}")
         boxes = [await self._box(box_id) for box_id in dict.fromkeys(request.box_ids)]
         reason = request.reason or "by hand"
+        names = ", ".join(box.box_id for box in boxes)
+        await call_in(self._executor, self._records.act, who, "event.trigger", names, reason)
         opened = self._watch.trigger(
             [box.box_id for box in boxes], request.start_unix_ns, request.end_unix_ns, reason, now
         )
@@ -129,6 +132,7 @@ class Tools:
                 item for grid in self._watch.grids for item in grid.asking.pending() if item.event_id == event_id
             ]
             reason = f"cancelled by {request.cancelled_by or 'somebody'}"
+            await call_in(self._executor, self._records.act, _who(context), "event.cancel", event_id, reason)
             if not self._watch.cancel(event_id, reason, self._clock.unix_ns()):
                 raise NothingOutstanding(f"event {event_id} waits for nothing: all its waveforms are stored or missing")
             for acquisition in waiting:
@@ -203,6 +207,12 @@ def _scores(detectors: Mapping[str, Mapping[str, Any]]) -> list[makai_pb2.Metric
         for detector, detail in detectors.items()
         for metric, model in detail.get("metrics", {}).items()
     ]
+
+
+def _who(context: Context) -> str:
+    """Say who calls, as the audit log is to have it."""
+    certificate = peer_certificate(context)
+    return f"somebody with the certificate of {certificate.identity}" if certificate else "somebody on this machine"
 
 
 def check_interval(start_unix_ns: int, end_unix_ns: int, now_unix_ns: int) -> None:
