@@ -35,12 +35,17 @@ class RunningIngest:
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[RunningIngest]:
+def ingest_settings() -> IngestSettings:
+    """Of the running ingest; a module that needs others has a fixture of the same name."""
+    return IngestSettings(makai="127.0.0.1:1", ack_period_s=0.1, max_unacknowledged=50)
+
+
+@pytest.fixture
+async def running(tmp_path: Path, ingest_settings: IngestSettings) -> AsyncIterator[RunningIngest]:
     store = open_store(f"sqlite:{tmp_path / 'store'}")
     for number in (1, 2):
         store.boxes.put(Box(BoxId(f"b-{number}"), GridId("g"), Nominal(120, 60)))
-    settings = IngestSettings(makai="127.0.0.1:1", ack_period_s=0.1, max_unacknowledged=50)
-    ingest = Ingest(settings, store, SystemClock())
+    ingest = Ingest(ingest_settings, store, SystemClock())
     server = Server(MAX_BOX_MESSAGE_BYTES)
     server.grpc.add_generic_rpc_handlers((ingest.handlers(),))
     address = await server.start("127.0.0.1:0", ["opq.v1.BoxService"])

@@ -28,6 +28,7 @@ from opq.model.measurements import fold_trend
 from opq.model.tasks import TaskState
 from opq.model.waveforms import voltage_segments
 from opq.store import Store, open_store
+from opq.store.cut_offs import record_cut_off
 from opq.store.users import Users
 from opq.testing.samples import event, finding, incident, task
 from opq.testing.site import SAG, SWELL, fill_site
@@ -424,6 +425,14 @@ def test_eighty_columns_are_enough_and_ids_are_whole(store: Store, url: str, arg
     }.get(arguments)
     if arguments.endswith("list"):
         assert [line.split()[0] for line in lines[1:]] == whole
+
+
+def test_a_box_that_was_cut_off_is_listed_and_shown_with_the_reason(opq: Opq, store: Store) -> None:
+    for _ in range(2):
+        record_cut_off(store, BoxId("house-1"), time.time_ns(), "rate: this box sends too much")
+    for words in (("boxes", "list"), ("boxes", "show", "house-1")):
+        assert "cut off 0 s ago, 2 times so far: rate: this box sends too much" in opq(*words).out
+    assert "cut off" not in opq("boxes", "show", "house-2").out
 
 
 # --- people, and what they changed

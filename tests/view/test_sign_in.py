@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 from opq.clock import DAY_NS
 from opq.ids import BoxId, UserId
 from opq.store import open_store
+from opq.store.cut_offs import record_cut_off
 from opq.store.users import Users
 from opq.testing.processes import Processes, eventually, free_address
 from opq.testing.site import SAG, fill_site
@@ -105,6 +106,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name, password in PASSWORDS.items():
         users.add(User(UserId(name), ROLES[name], (BoxId("house-2"),) if name == "alice" else (), now))
         users.accept(users.invite(UserId(name), now), password, now)
+    record_cut_off(store, BoxId("house-3"), now, "rate: this box sends too much")
     store.close()
     certificate, key = write_certificate(directory)
     host, port = free_address().split(":")
@@ -316,6 +318,8 @@ def test_an_administrator_invites_somebody_and_it_is_on_record(
     other.get_by_role("button", name="Sign in").click()
     expect(other.get_by_role("link", name="Account")).to_be_visible(timeout=30_000)
     expect(other.get_by_role("link", name="Administration")).to_have_count(0)
+    page.get_by_role("tab", name="Boxes").click()
+    expect(page.get_by_text("rate: this box sends too much")).to_be_visible()
     page.get_by_role("tab", name="Audit log").click()
     expect(page.get_by_text("user adam").first).to_be_visible()
     expect(page.get_by_text("user.put").first).to_be_visible()

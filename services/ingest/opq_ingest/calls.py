@@ -13,6 +13,7 @@ from opq.rpc.frames import POWERS, TIME_SOURCES
 from opq.rpc.guard import peer_certificate
 from opq.v1 import box_pb2
 from opq_ingest.checks import NoAuthority, NotAdmitted, NotYours, TooManyCertificates
+from opq_ingest.limits import TooMuch
 from opq_ingest.session import BoxSession
 
 _STATUS_CODES = {
@@ -22,6 +23,7 @@ _STATUS_CODES = {
     NotYours: grpc.StatusCode.PERMISSION_DENIED,
     NoAuthority: grpc.StatusCode.FAILED_PRECONDITION,
     TooManyCertificates: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 

@@ -6,7 +6,6 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -27,10 +26,12 @@ from opq.rpc.shards import parse_addresses
 from opq.rpc.threads import call_in
 from opq.rpc.twins import BoxUpTwin
 from opq.store import Store
+from opq.store.cut_offs import record_cut_off
 from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
 from opq_ingest.calls import abort, check_own, health_of, status_of
 from opq_ingest.checks import rejection
+from opq_ingest.limits import Allowances, Flow, Rate, TooMuch
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
@@ -44,6 +45,12 @@ _ACKNOWLEDGE_S = 0.1
 """How often it is looked whether acknowledgements are due."""
 _MAX_BATCH = 2000
 _MAX_GREETED = 200
+_BURST_S = 20.0
+"""A box may save up what it may send in so long, and send it at once."""
+_REFUSED_COSTS = 20
+"""A message that is refused counts as so many."""
+_TELL_AGAIN_S = 60.0
+_GOODBYE_S = 1.0
 _STORE_RETRY_S = 0.5
 _GREETING_S = 10.0
 _STALL_NS = 3 * NS
@@ -68,11 +75,15 @@ class Ingest:
         self._recording = ThreadPoolExecutor(1, "recording")
         self._calls = ThreadPoolExecutor(4, "calls")
         self._recorder = Recorder(store, clock)
+        self._told_s: dict[BoxId, float] = {}
+        """When it was last put on record that a box was cut off."""
         self._working_since_unix_ns = clock.unix_ns()
         self._flowed_ns = clock.monotonic_ns()
         shards = parse_addresses(settings.makai)
         self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock, settings.tls)
-        self._uploads = Uploads(store, self._calls, self.makai.acquisition)
+        self._uploads = Uploads(store, self._calls, self.makai.acquisition, clock, self._new_flow)
+        per_min = settings.box_connections_per_min
+        self._beginnings: Allowances[tuple[str, BoxId]] = Allowances(Rate(per_min / 60, per_min))
         self._updates = Updates(store, self._calls)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -119,6 +130,41 @@ class Ingest:
             session.flush_acks()
             session.close()
 
+    # --- limits
+
+    def _new_flow(self) -> Flow:
+        settings = self._settings
+        messages = Rate(settings.box_messages_per_s, _BURST_S * settings.box_messages_per_s)
+        octets = Rate(settings.box_bytes_per_s, _BURST_S * settings.box_bytes_per_s)
+        return Flow(messages, octets, settings.box_patience_s, self._now_s())
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / NS
+
+    def _may_begin(self, what: str, box_id: BoxId) -> None:
+        """Refuse a box that begins sessions or uploads without end.
+
+        Raises
+        ------
+        TooMuch
+            Naming the limit.
+        """
+        self._beginnings.check(
+            (what, box_id),
+            self._now_s(),
+            lambda rate: f"rate: this box begins more than {60 * rate.per_s:g} {what} a minute; try again in a minute",
+        )
+
+    async def _cut_off(self, box_id: BoxId, error: TooMuch) -> None:
+        """Put on record that a box was refused for what it sends; once a minute at most, however often it comes."""
+        now_s = self._now_s()
+        if now_s - self._told_s.get(box_id, -_TELL_AGAIN_S) < _TELL_AGAIN_S:
+            return
+        self._told_s[box_id] = now_s
+        self._log.warning("box cut off", box_id=box_id, reason=str(error))
+        with contextlib.suppress(Unavailable):
+            await call_in(self._calls, record_cut_off, self._store, box_id, self._clock.unix_ns(), str(error))
+
     # --- calls
 
     async def _connect(
@@ -142,7 +188,17 @@ class Ingest:
             )
             self._greeted[box.box_id] = None
             tasks.append(asyncio.create_task(self._receive(session, context)))
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                if isinstance(problem := task.exception(), TooMuch):
+                    raise problem
+        except TooMuch as error:
+            await self._cut_off(box.box_id, error)
+            # As a message too: of a call that is ended while its peer still sends, the status may not arrive.
+            session.send(rejection(0, error))
+            session.close()
+            await asyncio.wait(tasks[:1], timeout=_GOODBYE_S)
+            await abort(context, error)
         except OpqError as error:
             await abort(context, error)
         finally:
@@ -166,13 +222,18 @@ class Ingest:
             if not up.HasField("hello"):
                 raise InvalidInput(f"first message: got {up.WhichOneof('kind')}, expected hello")
             check_own(context, up.hello.box_id)
-            box = await call_in(self._calls, self._box_in_force, ids.box_id(up.hello.box_id))
+            box_id = ids.box_id(up.hello.box_id)
+            self._may_begin("sessions", box_id)
+            box = await call_in(self._calls, self._box_in_force, box_id)
             if box is None:
                 raise NotFound(
                     f"box {up.hello.box_id!r} is not enrolled at this site; enrol it with: opq boxes add {up.hello.box_id}"
                 )
         except TimeoutError:
             await abort(context, InvalidInput(f"first message: got nothing within {_GREETING_S:g} s, expected hello"))
+        except TooMuch as error:
+            await self._cut_off(box_id, error)
+            await abort(context, error)
         except message.DecodeError:
             await abort(context, Malformed("first message: these bytes are no opq.v1.BoxUp"))
         except OpqError as error:
@@ -203,14 +264,18 @@ class Ingest:
         return box and read_overrides(self._store, box_id).in_force(box, self._clock.unix_ns())
 
     async def _receive(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
-        """Read until the box ends the stream; while too much waits for the store, do not read."""
+        """Read until the box ends the stream; while too much waits for the store, or it sends too fast, do not read."""
+        flow = self._new_flow()
         while True:
             data = await context.read()
             if not isinstance(data, bytes):
                 return
+            if wait_s := flow.take(1, len(data), self._now_s()):
+                await asyncio.sleep(wait_s)
             try:
                 up = BoxUpTwin.FromString(data)
             except message.DecodeError:
+                flow.take(_REFUSED_COSTS, 0, self._now_s())
                 session.send(rejection(0, Malformed(f"message: {len(data)} bytes that are no opq.v1.BoxUp")))
                 continue
             if up.frame:
@@ -263,8 +328,20 @@ class Ingest:
     async def _upload_waveform(
         self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.WaveformReceipt:
+        sender = BoxId("")
+
+        def check_box(box_id: str) -> None:
+            nonlocal sender
+            check_own(context, box_id)
+            sender = ids.box_id(box_id)
+            self._may_begin("uploads", sender)
+
         try:
-            return await self._uploads.take(chunks, partial(check_own, context))
+            return await self._uploads.take(chunks, check_box)
+        except TooMuch as error:
+            await self._cut_off(sender, error)
+            await read_on(chunks)
+            await abort(context, error)
         except OpqError as error:
             await read_on(chunks)
             await abort(context, error)
@@ -274,6 +351,7 @@ class Ingest:
     ) -> waveform_pb2.ResumeWaveformResponse:
         try:
             check_own(context, request.box_id)
+            self._may_begin("uploads", ids.box_id(request.box_id))
             return await self._uploads.resume(request)
         except OpqError as error:
             await abort(context, error)

@@ -25,6 +25,19 @@ class IngestSettings(ServerSettings):
     max_waiting_frames: int = Field(
         20_000, ge=100, description="frames held while the store is slow; when full, boxes are no longer read"
     )
+    box_messages_per_s: float = Field(200.0, ge=2, le=100_000, description="messages a box may send, on average")
+    box_bytes_per_s: float = Field(
+        4e6, ge=1e4, le=1e9, description="bytes a box may send, on average; of waveforms as many again"
+    )
+    box_patience_s: float = Field(
+        30.0,
+        ge=0.1,
+        le=3600,
+        description="how long a box may keep sending as much as it may, and more, before it is cut off",
+    )
+    box_connections_per_min: float = Field(
+        60.0, ge=1, le=10_000, description="sessions a box may begin, and uploads of waveforms, on average"
+    )
     enrol_listen: str = Field(
         "", description="address and port where boxes without a certificate enrol, HOST:PORT, usually port 4503"
     )

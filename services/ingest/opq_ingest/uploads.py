@@ -1,11 +1,13 @@
 """Uploads of waveforms: resumable, checked piece by piece and as a whole, written before they are announced."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterable, Callable
 from concurrent.futures import Executor
 
 import structlog
 
+from opq.clock import NS, Clock
 from opq.codec import decode, samples_crc32
 from opq.errors import CorruptData, InvalidInput, LimitExceeded, NotFound, check_range
 from opq.ids import AcquisitionId, BoxId
@@ -16,6 +18,7 @@ from opq.rpc.frames import TIME_SOURCES
 from opq.rpc.threads import call_in
 from opq.store import Store
 from opq.v1 import makai_pb2, waveform_pb2
+from opq_ingest.limits import Flow
 
 MAX_PIECE_BYTES = 256 * 1024
 MAX_ENCODED_BYTES = 128 << 20
@@ -27,9 +30,15 @@ class Uploads:
     """Takes uploads for acquisitions that Makai asked for."""
 
     def __init__(
-        self, store: Store, executor: Executor, announce: Callable[[BoxId, makai_pb2.AcquisitionUpdate], None]
+        self,
+        store: Store,
+        executor: Executor,
+        announce: Callable[[BoxId, makai_pb2.AcquisitionUpdate], None],
+        clock: Clock,
+        new_flow: Callable[[], Flow],
     ) -> None:
         self._store, self._executor, self._announce = store, executor, announce
+        self._clock, self._new_flow = clock, new_flow
         self._log = structlog.get_logger()
 
     async def resume(self, request: waveform_pb2.ResumeWaveformRequest) -> waveform_pb2.ResumeWaveformResponse:
@@ -62,8 +71,10 @@ class Uploads:
             If the stream is not as documented.
         """
         header: waveform_pb2.WaveformHeader | None = None
-        received = 0
+        received, flow = 0, self._new_flow()
         async for chunk in chunks:
+            if wait_s := flow.take(1, chunk.ByteSize(), self._clock.monotonic_ns() / NS):
+                await asyncio.sleep(wait_s)
             if header is None:
                 if chunk.WhichOneof("kind") != "header":
                     raise InvalidInput("upload: got a piece first, expected the header")

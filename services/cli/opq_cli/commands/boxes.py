@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from opq import ids
-from opq.clock import SystemClock
+from opq.clock import DAY_NS, SystemClock
 from opq.errors import InvalidInput, NotFound, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box, BoxStatus, Power
 from opq.model.overrides import LimitChanges, check_window_cycles
 from opq.store import Store
+from opq.store.cut_offs import CutOff, read_cut_offs
 from opq.store.overrides import Overrides, read_overrides
 from opq_cli.commands.box_options import Cycles, FDeviation, Thd, Transient, UHigh, ULow
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, age, print_json, print_table
@@ -35,8 +36,11 @@ def list_boxes(store: str = STORE_OPTION, as_json: bool = JSON_OPTION) -> None:
         print_json([{"box": box, "status": statuses.get(box.box_id)} for box in boxes])
         return
     now = SystemClock().unix_ns()
-    overrides = read_overrides(opened)
-    rows = [[*_row(box, statuses.get(box.box_id), now), _note(box, overrides, statuses, now)] for box in boxes]
+    overrides, cut_offs = read_overrides(opened), read_cut_offs(opened)
+    rows = [
+        [*_row(box, statuses.get(box.box_id), now), _note(box, overrides, statuses, cut_offs.get(box.box_id), now)]
+        for box in boxes
+    ]
     print_table(_COLUMNS, rows, "No boxes yet. Enrol one with: opq boxes add BOX_ID --u-din-v 120 --f-hz 60")
 
 
@@ -103,6 +107,8 @@ def show(box_id: str, store: str = STORE_OPTION, as_json: bool = JSON_OPTION) ->
     typer.echo(f"the box says: {told_by_box(status, now)}")
     typer.echo(f"runs on: {runs_on(status)}")
     typer.echo(f"last seen: {age(status.seen_unix_ns, now) if status else 'never'}")
+    if cut_off := read_cut_offs(opened).get(box.box_id):
+        typer.echo(_cut_off_text(cut_off, now))
 
 
 @app.command()
@@ -147,15 +153,23 @@ def _row(box: Box, status: BoxStatus | None, now_unix_ns: int) -> list[str]:
     return [*head, state, age(status.seen_unix_ns, now_unix_ns), *values]
 
 
-def _note(box: Box, overrides: Overrides, statuses: Mapping[BoxId, BoxStatus], now_unix_ns: int) -> str:
+def _note(
+    box: Box, overrides: Overrides, statuses: Mapping[BoxId, BoxStatus], cut_off: CutOff | None, now_unix_ns: int
+) -> str:
     """Say what is not as enrolled."""
     status, override = statuses.get(box.box_id), overrides.running(box.box_id, now_unix_ns)
     notes = [
         f"override does not read: {overrides.problems[box.box_id]}" if box.box_id in overrides.problems else "",
         override.phrase() if override else "",
         f"refused: {status.configuration_problem}" if status and status.configuration_problem else "",
+        _cut_off_text(cut_off, now_unix_ns) if cut_off and now_unix_ns - cut_off.unix_ns < DAY_NS else "",
     ]
     return "; ".join(note for note in notes if note)
+
+
+def _cut_off_text(cut_off: CutOff, now_unix_ns: int) -> str:
+    times = "" if cut_off.times == 1 else f", {cut_off.times} times so far"
+    return f"cut off {age(cut_off.unix_ns, now_unix_ns)}{times}: {cut_off.reason}"
 
 
 def window(cycles: int) -> str:

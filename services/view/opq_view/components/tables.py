@@ -11,6 +11,7 @@ from opq.model.events import Acquisition, EventBox
 from opq.model.grid_now import BoxState, box_state
 from opq.model.incidents import Incident, IncidentClass
 from opq.model.waveforms import WaveformInfo
+from opq.store.cut_offs import CutOff
 from opq.trust.audit import AuditEntry
 from opq.trust.users import ApiToken, User
 from opq_view.components.show import show_table
@@ -90,6 +91,15 @@ def audit_table(entries: Sequence[AuditEntry]) -> None:
 def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
     said = (entry.actor, entry.action, entry.subject, entry.detail)
     return str(entry.number), utc(entry.unix_ns), *(plain(text) or NOTHING for text in said)
+
+
+def cut_offs_table(cut_offs: Mapping[BoxId, CutOff], now_unix_ns: int) -> None:
+    """Show which boxes were cut off, last first."""
+    newest = sorted(cut_offs.items(), key=lambda item: -item[1].unix_ns)
+    rows = [
+        (f"**{box_id}**", ago(one.unix_ns, now_unix_ns), str(one.times), plain(one.reason)) for box_id, one in newest
+    ]
+    show_table(_columns(("Box", "Last", "Times", "Why"), rows), "Boxes that were cut off, and why.")
 
 
 def incidents_table(incidents: Sequence[Incident]) -> None:

@@ -10,13 +10,14 @@ from opq import ids
 from opq.errors import OpqError
 from opq.ids import BoxId
 from opq.store import Store
+from opq.store.cut_offs import read_cut_offs
 from opq.store.users import Users
 from opq.trust.policy import UserRole
 from opq.trust.users import User
 from opq_view.components import access
 from opq_view.components.links import Links
 from opq_view.components.notices import empty
-from opq_view.components.tables import audit_table, tokens_table, users_table
+from opq_view.components.tables import audit_table, cut_offs_table, tokens_table, users_table
 from opq_view.components.wording import ROLE_OF_USER_WORDS
 
 _INVITATION = "invitation"
@@ -28,9 +29,11 @@ def show(links: Links) -> None:
     """Draw the page."""
     store = access.administration()
     st.title("Administration")
-    people, log = st.tabs(["People", "Audit log"])
+    people, boxes, log = st.tabs(["People", "Boxes", "Audit log"])
     with people:
         _people(store)
+    with boxes:
+        _cut_off(store)
     with log:
         _audit(store)
 
@@ -111,6 +114,15 @@ def _act(change: Callable[[], None]) -> None:
         st.error(str(error))
     else:
         st.rerun()
+
+
+def _cut_off(store: Store) -> None:
+    cut_offs = read_cut_offs(store)
+    st.subheader("Cut off", anchor="cut-off")
+    if cut_offs:
+        cut_offs_table(cut_offs, time.time_ns())
+    else:
+        empty("No box was ever cut off. One that sends more than it may, for long, is listed here with the reason.")
 
 
 def _audit(store: Store) -> None:
