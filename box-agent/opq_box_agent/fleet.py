@@ -13,6 +13,7 @@ from opq.rpc.service import parse_settings, run_service
 from opq.sim.scenario import Scenario, load_scenario
 from opq.telemetry.logs import configure_logs
 from opq_box_agent.agent import Agent, AgentConfig
+from opq_box_agent.identity import Credentials, identity_files
 from opq_box_agent.light.run import is_plan, run_grid
 from opq_box_agent.settings import FleetSettings
 from opq_box_agent.sources.synthetic import SyntheticSource
@@ -34,7 +35,15 @@ async def run_fleet(settings: FleetSettings, scenario: Scenario, clock: Clock, s
 
 async def _run_box(settings: FleetSettings, scenario: Scenario, box: Box, clock: Clock) -> None:
     """Run one box for ever; in an outage it is dark, and afterwards it starts anew on what is on its disk."""
-    config = AgentConfig(box.box_id, box.nominal, settings.ingest, settings.data_dir / box.box_id, settings.ring_s)
+    folder = settings.identities
+    config = AgentConfig(
+        box.box_id,
+        box.nominal,
+        settings.ingest,
+        settings.data_dir / box.box_id,
+        settings.ring_s,
+        credentials=Credentials(identity_files(folder, box.box_id), own=True) if folder else None,
+    )
     while True:
         while scenario.outage_at(box.box_id, clock.unix_ns()):
             await asyncio.sleep(_DARK_POLL_S)

@@ -95,7 +95,7 @@ class FleetSettings(ServiceSettings):
     own_connections: bool = Field(False, description="grid: a connection per box, not one for 64")
     identities: Path | None = Field(
         None,
-        description="grid: folder with BOX_ID.pem and ca.crt (opq ca issue box): each box shows its own certificate, "
+        description="folder with BOX_ID.pem and ca.crt (opq ca issue box): each box shows its own certificate, "
         "in a connection of its own, and renews it",
     )
     truth: Path | None = Field(None, description="grid: write what really happens to this JSON file")

@@ -140,7 +140,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @contextlib.asynccontextmanager
 async def peer(site: Site, files: TlsFiles) -> AsyncIterator[Peer]:
     async with Dialer(site.address, Role.INGEST, files) as dialer:
-        made = Peer(site.address, await dialer.channel())
+        made = Peer(await dialer.channel())
         try:
             yield made
         finally:
@@ -248,10 +248,10 @@ async def test_what_tls_itself_refuses_ends_unavailable_and_the_dialer_says_what
 async def test_without_a_certificate_nothing_is_heard(site: Site) -> None:
     credentials = grpc.ssl_channel_credentials(site.authority.bundle)
     async with named_channel(site.address, Role.INGEST, credentials) as channel:
-        code, _ = await failed(Peer(site.address, channel).hello("a"))
+        code, _ = await failed(Peer(channel).hello("a"))
         assert code == grpc.StatusCode.UNAVAILABLE
     async with open_channel(site.address) as channel:
-        code, _ = await failed(Peer(site.address, channel).hello("a"))
+        code, _ = await failed(Peer(channel).hello("a"))
         assert code == grpc.StatusCode.UNAVAILABLE
     assert site.store.boxes.status(A) is None
 
@@ -264,7 +264,7 @@ async def test_a_box_believes_no_server_that_is_not_ingest_of_its_site(site: Sit
         server = Server(tls=ServerTls(watch_files(served)))
         await server.start(address, [])
         async with Dialer(address, Role.INGEST, site.box(A)) as dialer:
-            code, detail = await failed(Peer(address, await dialer.channel()).hello("a"))
+            code, detail = await failed(Peer(await dialer.channel()).hello("a"))
             assert code == grpc.StatusCode.UNAVAILABLE
             assert "the certificate of the server is not believed" in dialer.explain(detail, CLOCK.unix_ns())
         await server.stop(0)

@@ -150,7 +150,7 @@ async def test_what_only_the_forgotten_root_signed_is_out(town: Town) -> None:
     for box_id, comes_in in (("new", True), ("old", False)):
         files = identity_files(town.folder / "box", box_id)
         async with Dialer(town.ingest, Role.INGEST, files) as dialer:
-            peer = Peer(town.ingest, await dialer.channel())
+            peer = Peer(await dialer.channel())
             if comes_in:
                 assert (await peer.hello(box_id)).HasField("welcome")
             else:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,3 +247,14 @@ def test_sigterm_ends_the_process_promptly_while_somebody_watches(
     assert "Traceback" not in processes.log_text("view-ending")
     first = json.loads(processes.log_text("view-ending").splitlines()[0])
     assert first["event"] == "serving pages"
+
+
+def test_pages_without_sign_in_answer_to_names_of_this_machine_only(address: str) -> None:
+    def ask(name: str) -> int:
+        request = urllib.request.Request(f"{address}/api/v1/grids", headers={"Host": name})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+
+    assert ask("localhost") == ask("127.0.0.1:1234") == 200
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        ask("rebound.example")

@@ -11,6 +11,7 @@ from opq.rpc.service import ServiceSettings
 from opq.rpc.tls import is_loopback
 
 _PREFIX = "OPQ_"
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class ViewSettings(ServiceSettings):
@@ -60,6 +61,13 @@ class ViewSettings(ServiceSettings):
     def secure(self) -> bool:
         """Whether browsers speak https."""
         return self.https_cert is not None or self.public_url.startswith("https://")
+
+    @property
+    def names(self) -> list[str]:
+        """The hosts that requests may name. Where nobody is asked who he is a page elsewhere could else come under a name of
+        its own that leads here, and read everything with the eyes of whoever looks at it (DNS rebinding).
+        """
+        return ["*"] if self.asks or not is_loopback(f"{self.host}:{self.port}") else list(_LOOPBACK_NAMES)
 
     def publish(self) -> None:
         """Put the settings into the environment: pages run inside Streamlit, which hands them no arguments of ours."""

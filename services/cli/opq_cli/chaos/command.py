@@ -50,8 +50,8 @@ def chaos(
 ) -> None:
     """Start a whole site with simulated boxes, do to it what can happen, and check that nothing is lost or doubled.
 
-    Programs are killed and stopped, connections slowed, cut and broken, the store is locked, the disk filled (as root),
-    clocks are set, garbage is sent. Exit code 1 if anything is wrong afterwards.
+    All speak TLS. Programs are killed and stopped, connections slowed, cut, broken and spoilt, certificates changed, the store
+    is locked, the disk filled (as root), clocks are set, garbage is sent. Exit code 1 if anything is wrong afterwards.
     """
     duration_s = parse_seconds("--duration", duration)
     if not _SHORTEST_S <= duration_s <= _LONGEST_S:
@@ -98,17 +98,18 @@ class _Run:
             shutil.rmtree(self._folder)
 
     async def _on(self, disk: Disk | None) -> dict[str, Any]:
-        site = LocalSite(self._folder, self._say, self._deaths.append, self._reach)
+        site = LocalSite(self._folder, self._say, self._deaths.append, self._reach, secure=True)
         store = await asyncio.to_thread(open_store, site.store_url)
         try:
             await site.start_services(store, view=False)
             store.boxes.put(Box(VANDAL, GridId("vandal"), _NOMINAL))
+            site.issue_box(store, VANDAL)
             kinds = [kind for kind in FaultKind if disk is not None or kind is not FaultKind.DISK_FULL]
             start = self._clock.unix_ns() + seconds_ns(FIRST_SECOND_S)
             plan = make_plan(self._seed, self._boxes, self._duration_s, start, _NOMINAL, kinds)
             await site.simulate(store, plan.scenario)
             watching = asyncio.create_task(self._watch_memory(site))
-            injector = Injector(site, self._links, disk, self._seed, self._clock, self._say)
+            injector = Injector(site, store, self._links, disk, self._seed, self._clock, self._say)
             await injector.run(plan.faults, start)
             await asyncio.sleep(max(0.0, (start - self._clock.unix_ns()) / NS + self._duration_s))
             watching.cancel()

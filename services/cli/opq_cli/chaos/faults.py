@@ -14,7 +14,10 @@ import apsw
 
 from opq.clock import NS, Clock
 from opq.ids import BoxId
+from opq.rpc.channels import Dialer
+from opq.store import Store
 from opq.testing.vandal import send_bad_frames, send_noise
+from opq.trust.names import Role
 from opq_cli.chaos.links import Link
 from opq_cli.chaos.plan import Fault, FaultKind
 from opq_cli.up.site import LocalSite
@@ -80,13 +83,14 @@ class Injector:
     def __init__(
         self,
         site: LocalSite,
+        store: Store,
         links: Mapping[str, Link],
         disk: Disk | None,
         seed: int,
         clock: Clock,
         say: Callable[[str], None],
     ) -> None:
-        self._site, self._links, self._disk = site, links, disk
+        self._site, self._store, self._links, self._disk = site, store, links, disk
         self._rng, self._clock, self._say = random.Random(seed), clock, say
 
     async def run(self, faults: Sequence[Fault], start_unix_ns: int) -> None:
@@ -115,6 +119,12 @@ class Injector:
             await asyncio.sleep(fault.length_s)
             self._links[fault.target].break_all()
             self._links[fault.target].open.set()
+        elif fault.kind is FaultKind.SPOIL:
+            self._links[fault.target].spoil = self._rng
+            await asyncio.sleep(fault.length_s)
+            self._links[fault.target].spoil = None
+        elif fault.kind is FaultKind.ROTATE:
+            await asyncio.to_thread(self._site.issue_services, self._store)
         elif fault.kind is FaultKind.STORE_LOCKED:
             await asyncio.to_thread(_hold_lock, self._site.data_dir / "store" / "opq.sqlite", fault.length_s)
         elif fault.kind is FaultKind.DISK_FULL and self._disk is not None:
@@ -123,7 +133,8 @@ class Injector:
             await asyncio.to_thread(self._disk.free)
         elif fault.kind is FaultKind.GARBAGE:
             await send_noise(self._site.addresses["ingest"], self._rng)
-            await send_bad_frames(self._site.addresses["ingest"], VANDAL, self._rng, self._clock)
+            async with Dialer(self._site.addresses["ingest"], Role.INGEST, self._site.box_files(VANDAL)) as dialer:
+                await send_bad_frames(await dialer.channel(), VANDAL, self._rng, self._clock)
 
     def _pid(self, program: str) -> int | None:
         return self._site.supervisor.children[program].pid

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 
 _PIECE = 64 * 1024
 
@@ -15,11 +16,14 @@ class Link:
         How much later everything arrives [s].
     open : asyncio.Event
         Nothing is passed on while it is not set.
+    spoil : random.Random, optional
+        One byte in each piece is changed by it; None: everything arrives as it was sent.
     """
 
     def __init__(self, target: str) -> None:
         self._host, self._port = target.rsplit(":", 1)
         self.delay_s = 0.0
+        self.spoil: random.Random | None = None
         self.open = asyncio.Event()
         self.open.set()
         self._server: asyncio.Server | None = None
@@ -71,5 +75,12 @@ class Link:
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 await self.open.wait()
+                if self.spoil is not None:
+                    piece = _with_one_byte_changed(piece, self.spoil)
                 writer.write(piece)
                 await writer.drain()
+
+
+def _with_one_byte_changed(piece: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(piece))
+    return piece[:at] + bytes([piece[at] ^ rng.randrange(1, 256)]) + piece[at + 1 :]

@@ -36,6 +36,10 @@ class FaultKind(Enum):
     """Everything on a connection arrives later."""
     PARTITION = "partition"
     """Nothing on a connection arrives; then it breaks."""
+    SPOIL = "spoil"
+    """Bytes on a connection are changed; TLS must notice and end it."""
+    ROTATE = "rotate"
+    """Every program gets another certificate."""
     STORE_LOCKED = "store_locked"
     """Nobody else can write to the store."""
     DISK_FULL = "disk_full"
@@ -75,13 +79,15 @@ _KINDS = {
     FaultKind.PAUSE: 3,
     FaultKind.DELAY: 2,
     FaultKind.PARTITION: 3,
+    FaultKind.SPOIL: 2,
+    FaultKind.ROTATE: 1,
     FaultKind.STORE_LOCKED: 2,
     FaultKind.DISK_FULL: 1,
     FaultKind.GARBAGE: 2,
 }
 _SILENCING = {
     (FaultKind.KILL, "simulate"), (FaultKind.PAUSE, "simulate"), (FaultKind.PARTITION, "simulate"),
-    (FaultKind.DELAY, "simulate"), (FaultKind.PAUSE, "ingest"), (FaultKind.KILL, "ingest"),
+    (FaultKind.DELAY, "simulate"), (FaultKind.SPOIL, "simulate"), (FaultKind.PAUSE, "ingest"), (FaultKind.KILL, "ingest"),
 }  # fmt: skip
 
 
@@ -172,6 +178,10 @@ def _fault(rng: random.Random, kind: FaultKind, at_s: float) -> Fault:
         return Fault(kind, rng.choice(LINKS), at_s, rng.uniform(3, 10), rng.uniform(0.05, 1))
     if kind is FaultKind.PARTITION:
         return Fault(kind, rng.choice(LINKS), at_s, rng.uniform(0.5, 5))
+    if kind is FaultKind.SPOIL:
+        return Fault(kind, rng.choice(LINKS), at_s, rng.uniform(0.2, 2))
+    if kind is FaultKind.ROTATE:
+        return Fault(kind, "", at_s, 0.0)
     if kind is FaultKind.GARBAGE:
         return Fault(kind, "ingest", at_s, 0.0)
     return Fault(kind, "", at_s, rng.uniform(0.5, 4))

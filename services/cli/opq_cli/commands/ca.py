@@ -8,15 +8,14 @@ import typer
 from opq import ids
 from opq.clock import DAY_NS, SystemClock, iso
 from opq.errors import InvalidInput
-from opq.store import Store
 from opq.store.audit import record
 from opq.store.certificates import Certificates
-from opq.store.trust import forget_old_roots, init_authority, issue_certificate, rotate_authority
-from opq.trust.authority import BOX_LIFE_NS, SERVICE_LIFE_NS, Authority, fingerprint
+from opq.store.trust import forget_old_roots, init_authority, rotate_authority
+from opq.trust.authority import BOX_LIFE_NS, SERVICE_LIFE_NS, fingerprint
 from opq.trust.authority_file import BUNDLE_FILE, SECRET_FILE, load_authority
-from opq.trust.certificates import dump_chain, dump_key, new_key
-from opq.trust.files import PUBLIC, SECRET, write_file
+from opq.trust.files import PUBLIC, write_file
 from opq.trust.names import Identity, Role, service_role
+from opq_cli.issuing import issue_files
 from opq_cli.output import JSON_OPTION, STORE_OPTION, Column, print_json, print_table
 from opq_cli.site_store import actor, open_site
 
@@ -115,7 +114,7 @@ def issue(
     if not box:
         life = SERVICE_LIFE_NS if days is None else round(days * DAY_NS)
         identity = Identity(service_role(role))
-        until = _issue(opened, authority, identity, (out / "tls.crt", out / "tls.key"), life, replace)
+        until = issue_files(opened, authority, identity, (out / "tls.crt", out / "tls.key"), life, replace)
         write_file(out / BUNDLE_FILE, authority.bundle, PUBLIC, replace=True)
         typer.echo(f"issued {role} until {iso(until)}: {out}")
         return
@@ -127,24 +126,6 @@ def issue(
     for box_id in chosen:
         path = out / f"{box_id}.pem"
         life = BOX_LIFE_NS if days is None else round(days * DAY_NS)
-        _issue(opened, authority, Identity(Role.BOX, box_id), (path, path), life, replace)
+        issue_files(opened, authority, Identity(Role.BOX, box_id), (path, path), life, replace)
     write_file(out / BUNDLE_FILE, authority.bundle, PUBLIC, replace=True)
     typer.echo(f"issued {len(chosen)} certificates of boxes: {out}")
-
-
-def _issue(
-    store: Store, authority: Authority, identity: Identity, files: tuple[Path, Path], life_ns: int, replace: bool
-) -> int:
-    """Write certificate and key into two files or one; return until when it is valid."""
-    certificate_file, key_file = files
-    for path in files:
-        if path.exists() and not replace:
-            raise InvalidInput(f"{path} exists already and is not overwritten without --replace")
-    key, now = new_key(), SystemClock().unix_ns()
-    chain = issue_certificate(store, authority, identity, key.public_key(), "by hand", now, life_ns)
-    if certificate_file == key_file:
-        write_file(key_file, dump_key(key) + dump_chain(chain), SECRET, replace)
-    else:
-        write_file(key_file, dump_key(key), SECRET, replace)
-        write_file(certificate_file, dump_chain(chain), PUBLIC, replace)
-    return now + life_ns

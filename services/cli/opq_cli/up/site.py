@@ -11,12 +11,20 @@ from typing import IO
 
 from opq.clock import SystemClock
 from opq.errors import InvalidInput
+from opq.ids import BoxId
 from opq.model.events import EventState
 from opq.model.tasks import TaskState
 from opq.rpc.channels import healthy
 from opq.sim.scenario import Scenario, save_scenario
 from opq.store import Store
 from opq.store.port import EventFilter
+from opq.store.trust import init_authority
+from opq.trust.authority import BOX_LIFE_NS, SERVICE_LIFE_NS
+from opq.trust.authority_file import BUNDLE_FILE
+from opq.trust.files import PUBLIC, write_file
+from opq.trust.material import TlsFiles
+from opq.trust.names import Identity, Role
+from opq_cli.issuing import issue_files
 from opq_cli.programs import command_line
 from opq_cli.up.supervisor import Child, Supervisor
 
@@ -47,6 +55,9 @@ class LocalSite:
     reach : callable
         See `Reach`; by default every program reaches every other directly.
 
+    secure : bool
+        Whether all speak TLS, with certificates of an authority that is made in the folder; else in clear text.
+
     Raises
     ------
     InvalidInput
@@ -54,9 +65,16 @@ class LocalSite:
     """
 
     def __init__(
-        self, data_dir: Path, say: Callable[[str], None], died: Callable[[str], None], reach: Reach = _directly
+        self,
+        data_dir: Path,
+        say: Callable[[str], None],
+        died: Callable[[str], None],
+        reach: Reach = _directly,
+        secure: bool = False,
     ) -> None:
         self.data_dir, self._say, self._reach = data_dir, say, reach
+        self._identities = data_dir / "identities"
+        self._authority = init_authority(data_dir / "ca", SystemClock().unix_ns()) if secure else None
         self.store_url = f"sqlite:{data_dir / 'store'}"
         self.addresses: dict[str, str] = {}
         self.supervisor = Supervisor(died)
@@ -68,18 +86,22 @@ class LocalSite:
         """Start Makai, ingest, hub, worker, and the pages if wanted."""
         for name in ("makai", "ingest", "hub", *(("view",) if view else ())):
             self.addresses[name] = f"127.0.0.1:{_free_port(_PORTS[name])}"
+        self.issue_services(store)
         where = self.addresses
         stored = ["--store", self.store_url]
         # Few boxes to which much happens: every one of them is to be seen whole.
         budget = ["--witnesses", "200", "--box-budget-pct", "50", "--grid-budget-pct", "50"]
-        await self._program("makai", ["--listen", where["makai"], *budget, *stored], lambda: healthy(where["makai"]))
-        makai = await self._reach("ingest", where["makai"])
-        ingest = ["--listen", where["ingest"], "--makai", makai, *stored]
-        await self._program("ingest", ingest, lambda: healthy(where["ingest"]))
-        await self._program("hub", ["--listen", where["hub"], *stored], lambda: healthy(where["hub"]))
+        makai_health, ingest_health, hub_health = (f"127.0.0.1:{_free_port(0)}" for _ in range(3))
+        makai = ["--listen", where["makai"], *budget, *stored, *self._tls(Role.MAKAI)]
+        await self._program("makai", [*makai, "--health-listen", makai_health], lambda: healthy(makai_health))
+        watched = await self._reach("ingest", where["makai"])
+        ingest = ["--listen", where["ingest"], "--makai", watched, *stored, *self._tls(Role.INGEST)]
+        await self._program("ingest", [*ingest, "--health-listen", ingest_health], lambda: healthy(ingest_health))
+        hub = ["--listen", where["hub"], *stored, *self._tls(Role.HUB), "--health-listen", hub_health]
+        await self._program("hub", hub, lambda: healthy(hub_health))
         since = self._clock.unix_ns()
-        hub = await self._reach("worker", where["hub"])
-        await self._program("worker", ["--hub", hub], lambda: _worker_known(store, since))
+        worker = ["--hub", await self._reach("worker", where["hub"]), *self._tls(Role.WORKER)]
+        await self._program("worker", worker, lambda: _worker_known(store, since))
         if view:
             host, port = where["view"].split(":")
             arguments = ["--host", host, "--port", port, *stored]
@@ -89,11 +111,52 @@ class LocalSite:
         """Enrol the boxes of a scenario and start them."""
         for box in scenario.boxes:
             store.boxes.put(box)
+            self.issue_box(store, box.box_id)
         path = self.data_dir / "scenario.json"
         save_scenario(scenario, path)
         ingest = await self._reach("simulate", self.addresses["ingest"])
         arguments = ["--scenario", str(path), "--ingest", ingest, "--data-dir", str(self.data_dir / "boxes")]
+        if self._authority is not None:
+            arguments += ["--identities", str(self._identities)]
         await self._program("simulate", arguments, lambda: _all_connected(store, scenario))
+
+    def issue_services(self, store: Store) -> None:
+        """Give each program its certificate, or another one in place of the one it has."""
+        for role in (Role.MAKAI, Role.INGEST, Role.HUB, Role.WORKER):
+            files = self._tls_files(role)
+            if self._authority is not None and files is not None:
+                identity = Identity(role)
+                issue_files(
+                    store, self._authority, identity, (files.certificate, files.key), SERVICE_LIFE_NS, replace=True
+                )
+                write_file(files.authorities, self._authority.bundle, PUBLIC, replace=True)
+
+    def issue_box(self, store: Store, box_id: BoxId) -> None:
+        """Give a box its certificate."""
+        if self._authority is not None:
+            files, identity = self.box_files(box_id), Identity(Role.BOX, box_id)
+            issue_files(store, self._authority, identity, (files.certificate, files.key), BOX_LIFE_NS, replace=True)
+            write_file(files.authorities, self._authority.bundle, PUBLIC, replace=True)
+
+    def box_files(self, box_id: BoxId) -> TlsFiles:
+        """Return where the certificate of a box is, if there is one."""
+        path = self._identities / f"{box_id}.pem"
+        return TlsFiles(path, path, self._identities / BUNDLE_FILE)
+
+    def _tls_files(self, role: Role) -> TlsFiles | None:
+        if self._authority is None:
+            return None
+        folder = self.data_dir / "tls" / role.value
+        return TlsFiles(folder / "tls.crt", folder / "tls.key", folder / BUNDLE_FILE)
+
+    def _tls(self, role: Role) -> list[str]:
+        files = self._tls_files(role)
+        if files is None:
+            return []
+        return [
+            *("--tls-cert", str(files.certificate)), *("--tls-key", str(files.key)),
+            *("--tls-ca", str(files.authorities)),
+        ]  # fmt: skip
 
     async def stop(self) -> None:
         """End all programs in order."""

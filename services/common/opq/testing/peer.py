@@ -19,10 +19,10 @@ from opq.v1 import box_pb2, box_pb2_grpc, waveform_pb2
 
 
 class Peer:
-    """Sends exactly the bytes it is told to, over a channel of its own making or a given one."""
+    """Sends exactly the bytes it is told to, to an address in clear text or over a channel, which it closes at the end."""
 
-    def __init__(self, address: str, channel: grpc.aio.Channel | None = None) -> None:
-        self.channel = channel or grpc.aio.insecure_channel(address)
+    def __init__(self, where: str | grpc.aio.Channel) -> None:
+        self.channel = grpc.aio.insecure_channel(where) if isinstance(where, str) else where
         self.call = self.channel.stream_stream(
             "/opq.v1.BoxService/Connect", request_serializer=None, response_deserializer=box_pb2.BoxDown.FromString
         )()

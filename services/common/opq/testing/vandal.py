@@ -29,7 +29,7 @@ async def send_noise(address: str, rng: random.Random) -> None:
             writer.transport.abort()
 
 
-async def send_bad_frames(address: str, box_id: BoxId, rng: random.Random, clock: Clock) -> int:
+async def send_bad_frames(channel: grpc.aio.Channel, box_id: BoxId, rng: random.Random, clock: Clock) -> int:
     """Connect as an enrolled box and send frames that must be refused; return how many were, with the reason."""
     now = clock.unix_ns()
     infinite = good_frame(box_id, 1, now)
@@ -41,7 +41,7 @@ async def send_bad_frames(address: str, box_id: BoxId, rng: random.Random, clock
         torn[rng.randrange(len(torn))] = rng.randrange(256)
     frames += [bytes(torn[: rng.randrange(1, len(torn))]), rng.randbytes(300)]
     refused = 0
-    async with Peer(address) as peer:
+    async with Peer(channel) as peer:
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, AssertionError, TimeoutError):
             await peer.hello(box_id)
             for frame in frames:

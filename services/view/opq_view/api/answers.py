@@ -1,5 +1,6 @@
 """Questions and answers of the API: each a function of a reader and the parameters of the address."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from opq.store.reading import MOST_EVENTS, MOST_INCIDENTS, MOST_ROWS, Reader
 Parameters = Mapping[str, str]
 Answer = Callable[[Reader, Parameters], Any]
 _DEFAULT_LIMIT = 100
+MOST_SAMPLES = 1_000_000
+"""Of one answer."""
 _END_OF_TIME = 2**63 - 1
 _ROWS = ("min", "mean", "max")
 
@@ -78,9 +81,10 @@ def incidents(reader: Reader, given: Parameters) -> list[Document]:
 
 
 def waveform(reader: Reader, given: Parameters) -> Document:
-    """Return a waveform: its description and its samples [counts; times `volts_per_count` are V]."""
+    """Return a waveform: its description and some of its samples [counts; times `volts_per_count` are V]."""
+    first, most = _count(given, "offset", 0, 0, 10**9), _count(given, "limit", MOST_SAMPLES, 1, MOST_SAMPLES)
     info, data = reader.waveform(AcquisitionId(given["acquisition_id"]))
-    return to_document(info) | {"counts": decode(data).tolist()}
+    return to_document(info) | {"offset": first, "counts": decode(data)[first : first + most].tolist()}
 
 
 def _status(status: BoxStatus | None) -> Document | None:
@@ -96,7 +100,7 @@ def _series(read: Callable[..., Sequence[Measurement] | Sequence[Trend]], given:
             "start_unix_ns": row.start_unix_ns,
             "flags": row.flags,
             **{
-                name: dict(zip(_ROWS, column, strict=True))
+                name: dict(zip(_ROWS, map(_known, column), strict=True))
                 for name, column in zip(FEATURE_NAMES, row.values.T.tolist(), strict=True)
             },
         }
@@ -113,10 +117,19 @@ def _time(given: Parameters, name: str) -> int | None:
     return parse_iso(text)
 
 
+def _known(value: float) -> float | None:
+    """Return what was measured; None for a feature that boxes did not have yet when the row was stored."""
+    return None if math.isnan(value) else value
+
+
 def _limit(given: Parameters, most: int) -> int:
-    text = given.get("limit", str(_DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= most and len(text) <= 10):
-        raise InvalidInput(f"limit: got {text[:20]!r}, expected 1 to {most}")
+    return _count(given, "limit", _DEFAULT_LIMIT, 1, most)
+
+
+def _count(given: Parameters, name: str, default: int, least: int, most: int) -> int:
+    text = given.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
+        raise InvalidInput(f"{name}: got {text[:20]!r}, expected {least} to {most}")
     return int(text)
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.starlette import App
 
 from opq.store import Store
@@ -19,5 +21,6 @@ def _opened() -> Store:
 
 app = App(
     Path(__file__).with_name("script.py"),
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_settings.names)],
     routes=[*sign_in_routes(_settings, _opened), *api_routes(_settings, _opened)],
 )
