@@ -267,13 +267,15 @@ def inspect_ring(path: Path) -> RingState:
     OSError
         If it does not read.
     InvalidInput
-        If it is no ring buffer.
+        If it is no ring buffer, or its head is damaged.
     """
     with path.open("rb", buffering=0) as file:
         head = file.read(_HEADER.size)
         if len(head) != _HEADER.size or not head.startswith(_MAGIC):
             raise InvalidInput(f"{path}: this is no ring buffer")
         layout = _Layout(_HEADER.unpack(head)[2])
+        if os.fstat(file.fileno()).st_size != layout.size:
+            raise InvalidInput(f"{path}: its head says {layout.slots} slots, which its length is not that of")
         table = os.pread(file.fileno(), layout.samples_at(0) - _TABLE_AT, _TABLE_AT)
         held = torn = 0
         for slot in range(layout.slots):

@@ -173,3 +173,13 @@ def test_another_rate_starts_the_file_anew(tmp_path: Path) -> None:
 def test_a_buffer_of_no_length_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="ring buffer: got 0 s"):
         Ring(tmp_path / "ring", RATE, 0)
+
+
+def test_a_damaged_head_is_told_and_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "ring"
+    Ring(path, 1000, 3).close()
+    data = bytearray(path.read_bytes())
+    data[16:20] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput, match="its head says 4294967295 slots, which its length is not that of"):
+        inspect_ring(path)
