@@ -63,7 +63,7 @@ class Allowance:
 
 
 class Flow:
-    """What one box sends in one session, against its limits of messages and bytes.
+    """What one box sends, in however many sessions, against its limits of messages and bytes.
 
     Parameters
     ----------
@@ -94,6 +94,26 @@ class Flow:
                     f"for {self._patience_s:g} s without a break; expected about one message a second"
                 )
         return wait_s
+
+    def full(self, now_s: float) -> bool:
+        """Whether nothing of it is in use."""
+        return all(allowance.full(now_s) for _, allowance in self._limits.values())
+
+
+class Flows(Generic[K]):
+    """One flow for each of many, parameters as those of `Flow`; those that are full again are forgotten."""
+
+    def __init__(self, messages: Rate, octets: Rate, patience_s: float) -> None:
+        self._limits = messages, octets, patience_s
+        self._known: OrderedDict[K, Flow] = OrderedDict()
+
+    def of(self, key: K, now_s: float) -> Flow:
+        """Return the flow of a key, the same one as long as anything of it is in use."""
+        flow = self._known.pop(key, None) or Flow(*self._limits, now_s)
+        while self._known and (len(self._known) >= _MOST_KNOWN or next(iter(self._known.values())).full(now_s)):
+            self._known.popitem(last=False)
+        self._known[key] = flow
+        return flow
 
 
 class Allowances(Generic[K]):

@@ -20,6 +20,7 @@ from opq.errors import InvalidInput, Malformed, NotFound, OpqError, Unavailable
 from opq.ids import BoxId
 from opq.model.boxes import Box
 from opq.model.services import Heartbeat
+from opq.rpc.guard import peer_certificate
 from opq.rpc.read_on import read_on
 from opq.rpc.service import until_stopped
 from opq.rpc.shards import parse_addresses
@@ -31,7 +32,7 @@ from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
 from opq_ingest.calls import abort, check_own, health_of, status_of
 from opq_ingest.checks import rejection
-from opq_ingest.limits import Allowances, Flow, Rate, TooMuch
+from opq_ingest.limits import Allowances, Flow, Flows, Rate, TooMuch
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
@@ -81,8 +82,13 @@ class Ingest:
         self._flowed_ns = clock.monotonic_ns()
         shards = parse_addresses(settings.makai)
         self.makai = MakaiShards(settings.ingest_id, shards, lambda: self._sessions, self._on_down, clock, settings.tls)
-        self._uploads = Uploads(store, self._calls, self.makai.acquisition, clock, self._new_flow)
+        self._uploads = Uploads(
+            store, self._calls, self.makai.acquisition, clock, lambda box_id: self._flow("uploads", box_id)
+        )
         per_min = settings.box_connections_per_min
+        messages = Rate(settings.box_messages_per_s, _BURST_S * settings.box_messages_per_s)
+        octets = Rate(settings.box_bytes_per_s, _BURST_S * settings.box_bytes_per_s)
+        self._flows: Flows[tuple[str, BoxId]] = Flows(messages, octets, settings.box_patience_s)
         self._beginnings: Allowances[tuple[str, BoxId]] = Allowances(Rate(per_min / 60, per_min))
         self._updates = Updates(store, self._calls)
 
@@ -132,11 +138,8 @@ class Ingest:
 
     # --- limits
 
-    def _new_flow(self) -> Flow:
-        settings = self._settings
-        messages = Rate(settings.box_messages_per_s, _BURST_S * settings.box_messages_per_s)
-        octets = Rate(settings.box_bytes_per_s, _BURST_S * settings.box_bytes_per_s)
-        return Flow(messages, octets, settings.box_patience_s, self._now_s())
+    def _flow(self, what: str, box_id: BoxId) -> Flow:
+        return self._flows.of((what, box_id), self._now_s())
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / NS
@@ -265,7 +268,7 @@ class Ingest:
 
     async def _receive(self, session: BoxSession, context: grpc.aio.ServicerContext[bytes, box_pb2.BoxDown]) -> None:
         """Read until the box ends the stream; while too much waits for the store, or it sends too fast, do not read."""
-        flow = self._new_flow()
+        flow = self._flow("sessions", session.box_id)
         while True:
             data = await context.read()
             if not isinstance(data, bytes):
@@ -328,15 +331,19 @@ class Ingest:
     async def _upload_waveform(
         self, chunks: AsyncIterable[waveform_pb2.WaveformChunk], context: grpc.aio.ServicerContext[Any, Any]
     ) -> waveform_pb2.WaveformReceipt:
-        sender = BoxId("")
+        certificate = peer_certificate(context)
+        sender = (certificate and certificate.identity.box_id) or BoxId("")
 
         def check_box(box_id: str) -> None:
             nonlocal sender
             check_own(context, box_id)
-            sender = ids.box_id(box_id)
-            self._may_begin("uploads", sender)
+            if not sender:  # in clear text a box is known by nothing but what it says
+                sender = ids.box_id(box_id)
+                self._may_begin("uploads", sender)
 
         try:
+            if sender:
+                self._may_begin("uploads", sender)
             return await self._uploads.take(chunks, check_box)
         except TooMuch as error:
             await self._cut_off(sender, error)

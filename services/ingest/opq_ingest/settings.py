@@ -30,7 +30,7 @@ class IngestSettings(ServerSettings):
         4e6, ge=1e4, le=1e9, description="bytes a box may send, on average; of waveforms as many again"
     )
     box_patience_s: float = Field(
-        30.0,
+        300.0,
         ge=0.1,
         le=3600,
         description="how long a box may keep sending as much as it may, and more, before it is cut off",

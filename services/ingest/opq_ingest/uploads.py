@@ -35,10 +35,10 @@ class Uploads:
         executor: Executor,
         announce: Callable[[BoxId, makai_pb2.AcquisitionUpdate], None],
         clock: Clock,
-        new_flow: Callable[[], Flow],
+        flow_of: Callable[[BoxId], Flow],
     ) -> None:
         self._store, self._executor, self._announce = store, executor, announce
-        self._clock, self._new_flow = clock, new_flow
+        self._clock, self._flow_of = clock, flow_of
         self._log = structlog.get_logger()
 
     async def resume(self, request: waveform_pb2.ResumeWaveformRequest) -> waveform_pb2.ResumeWaveformResponse:
@@ -71,10 +71,8 @@ class Uploads:
             If the stream is not as documented.
         """
         header: waveform_pb2.WaveformHeader | None = None
-        received, flow = 0, self._new_flow()
+        received = 0
         async for chunk in chunks:
-            if wait_s := flow.take(1, chunk.ByteSize(), self._clock.monotonic_ns() / NS):
-                await asyncio.sleep(wait_s)
             if header is None:
                 if chunk.WhichOneof("kind") != "header":
                     raise InvalidInput("upload: got a piece first, expected the header")
@@ -82,7 +80,11 @@ class Uploads:
                 check_box(header.box_id)
                 _check_header(header)
                 acquisition, received = await call_in(self._executor, self._begun, header.acquisition_id, header.box_id)
+                flow = self._flow_of(acquisition.box_id)
             else:
+                now_s = self._clock.monotonic_ns() / NS
+                if wait_s := flow.take(1, len(chunk.piece.data), now_s):
+                    await asyncio.sleep(wait_s)
                 received = await self._piece(acquisition.acquisition_id, chunk.piece, received, header.encoded_bytes)
         if header is None:
             raise InvalidInput("upload: got an empty stream, expected a header and pieces")
