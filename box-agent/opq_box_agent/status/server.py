@@ -87,7 +87,11 @@ class PageServer:
         except OSError as error:
             raise InvalidInput(f"--page: {address} cannot be listened at: {error.strerror or error}") from error
         self.address = f"{host}:{self._http.server_port}"
-        write_file(folder / WAY, json.dumps({"address": self.address, "key": key}).encode(), SECRET, replace=True)
+        try:
+            write_file(folder / WAY, json.dumps({"address": self.address, "key": key}).encode(), SECRET, replace=True)
+        except OSError as error:
+            self._http.server_close()
+            raise InvalidInput(f"page: {folder / WAY} cannot be written: {error.strerror or error}") from error
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True)
 
     def __enter__(self) -> "PageServer":

@@ -25,7 +25,7 @@ class IngestSettings(ServerSettings):
     max_waiting_frames: int = Field(
         20_000, ge=100, description="frames held while the store is slow; when full, boxes are no longer read"
     )
-    box_messages_per_s: float = Field(200.0, ge=2, le=100_000, description="messages a box may send, on average")
+    box_messages_per_s: float = Field(1200.0, ge=2, le=100_000, description="messages a box may send, on average")
     box_bytes_per_s: float = Field(
         4e6, ge=1e4, le=1e9, description="bytes a box may send, on average; of waveforms as many again"
     )

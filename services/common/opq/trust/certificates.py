@@ -39,6 +39,10 @@ class CertificateInfo:
         return ""
 
 
+_UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What a damaged certificate may raise; only the first of them is a ValueError."""
+
+
 def serial_text(certificate: x509.Certificate) -> str:
     """Return a serial number as it is written everywhere: hexadecimal."""
     return f"{certificate.serial_number:x}"
@@ -58,7 +62,7 @@ def describe(certificate: x509.Certificate) -> CertificateInfo:
         dns_names = names.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         uris, dns_names = [], []
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise InvalidInput(f"certificate: its names do not read ({error})") from error
     return CertificateInfo(
         identity_of(uris, dns_names),
@@ -92,7 +96,7 @@ def load_chain(pem: bytes, what: str) -> list[x509.Certificate]:
         raise InvalidInput(f"{what}: got {len(pem)} bytes, expected at most {MAX_PEM_BYTES}")
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise InvalidInput(f"{what}: got no certificate that reads, expected PEM ({error})") from error
 
 
