@@ -171,3 +171,11 @@ def test_a_csv_that_is_no_pqds_is_not_read_as_one(tmp_path: Path) -> None:
 def test_several_recordings_do_not_fit_in_a_table(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="a CSV file holds one recording, got 2"):
         write_recordings(tmp_path / "a.csv", [recording(), recording()])
+
+
+@pytest.mark.parametrize("times", [["0", "1e999"], ["1e999", "1e999"], [""]])
+def test_times_that_are_none_are_refused_by_line(tmp_path: Path, times: list[str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t_s,u_v\n" + "".join(f"{time},1\n" for time in times))
+    with pytest.raises(InvalidInput, match=r"a\.csv"), open_recordings(path) as file:
+        list(file.recordings)

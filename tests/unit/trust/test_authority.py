@@ -238,3 +238,12 @@ def test_a_combined_file_gives_its_key() -> None:
     key = new_key()
     chain = dump_chain(leaf(make_authority(T0)))
     assert dump_key(load_key(chain + dump_key(key), "x")) == dump_key(key)
+
+
+@pytest.mark.parametrize("at", range(20, 700, 7))
+def test_a_certificate_with_a_changed_letter_reads_or_is_refused(at: int) -> None:
+    pem = bytearray(dump_chain([make_authority(T0).root]))
+    at %= len(pem)
+    pem[at] = ord("A") if pem[at] != ord("A") else ord("B")
+    with contextlib.suppress(InvalidInput):
+        describe(load_chain(bytes(pem), "certificate")[0])

@@ -97,11 +97,10 @@ class TimeScan:
         """
         times = self._column.seconds(self._table, rows)
         lines = rows[0]
-        endless = np.flatnonzero(np.isinf(times))
-        if len(endless):
-            raise InvalidInput(
-                f"{self._table.path} line {lines[int(endless[0])]}: got an infinite time, expected seconds"
-            )
+        # Among others one that is missing is an odd step.
+        none = np.flatnonzero(np.isinf(times) if len(times) > 1 else ~np.isfinite(times))
+        if len(none):
+            raise InvalidInput(f"{self._table.path} line {lines[int(none[0])]}: got no finite time, expected seconds")
         if self._before is None:
             self._first_ns = self._column.exact_ns(self._table, rows, 0) if np.isfinite(times[0]) else 0
             steps = np.diff(times)
