@@ -458,7 +458,7 @@ def test_users_are_added_invited_changed_and_removed(opq: Opq, store: Store) -> 
 def test_tokens_are_made_listed_and_revoked(opq: Opq, store: Store) -> None:
     opq("users", "add", "alice", "--role", "expert")
     made = opq("users", "token", "alice", "--name", "my report", "--scopes", "site, waveforms", "--life", "12h")
-    principal = Users(store).token_principal(made.out.strip(), "here", time.time_ns())
+    principal = Users(store).token_principal(made.out.strip(), time.time_ns())
     assert principal.scopes == {Right.SITE, Right.WAVEFORMS}
     (token,) = opq("users", "tokens", "alice", "--json").json
     assert (token["name"], token["scopes"]) == ("my report", ["site", "waveforms"])

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from html import escape
 
 from opq.clock import iso
+from opq.trust.passwords import MOST_CHARACTERS
 from opq_box_agent.doctor.findings import Finding, State
 from opq_box_agent.settings import BoxSettings
-from opq_box_agent.status.password import MAX_LENGTH
 from opq_box_agent.status.snapshot import Live, Status
 
 _SAID = {State.GOOD: "all right", State.WARNING: "look at it", State.FAILURE: "does not work"}
@@ -41,7 +41,7 @@ def sign_in_page(problem: str, has_password: bool) -> str:
         "Sign in",
         f"""{_problem(problem)}<form method="post" action="/sign-in">
 <label for="password">Password of this box</label>
-<input id="password" name="password" type="password" autocomplete="current-password" maxlength="{MAX_LENGTH}" required
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="{MOST_CHARACTERS}" required
  autofocus><button>Sign in</button></form>""",
     )
 

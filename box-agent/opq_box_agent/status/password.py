@@ -1,21 +1,13 @@
-"""The password of a box's page: kept as a hash, checked slowly. scrypt, because it is in every Python and argon2 is not.
+"""The password of a box's page, kept as `opq.trust.passwords` keeps those of people, in less memory: a box has little."""
 
-Parameters are those of the OWASP sheet for 16 MiB: a box has little memory, so it is five passes and not more room.
-"""
-
-import base64
-import hashlib
-import hmac
-import json
-import secrets
 from pathlib import Path
 
-from opq.errors import CorruptData, InvalidInput
+from opq.errors import CorruptData
 from opq.trust.files import SECRET, write_file
+from opq.trust.passwords import check_password, hash_password, password_matches
 
-FILE = "page-password.json"
-MIN_LENGTH, MAX_LENGTH = 10, 200
-_COST = {"n": 1 << 14, "r": 8, "p": 5}
+FILE = "page-password"
+_MEMORY_KIB = 16 * 1024
 
 
 def set_password(folder: Path, password: str) -> None:
@@ -24,13 +16,10 @@ def set_password(folder: Path, password: str) -> None:
     Raises
     ------
     InvalidInput
-        If it is too short or too long.
+        If it is too short, too long, or too easily guessed.
     """
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise InvalidInput(f"password: got {len(password)} characters, expected {MIN_LENGTH} to {MAX_LENGTH}")
-    salt = secrets.token_bytes(16)
-    document = {"salt": base64.b64encode(salt).decode(), "hash": base64.b64encode(_hash(password, salt)).decode()}
-    write_file(folder / FILE, json.dumps(document).encode(), SECRET, replace=True)
+    check_password(password, folder.name)
+    write_file(folder / FILE, hash_password(password, _MEMORY_KIB).encode(), SECRET, replace=True)
 
 
 def stored_password(folder: Path) -> bytes | None:
@@ -42,20 +31,13 @@ def stored_password(folder: Path) -> bytes | None:
 
 
 def is_password(stored: bytes, password: str) -> bool:
-    """Whether a password is the one that was stored; takes a quarter of a second and 16 MiB.
+    """Whether a password is the one that was stored.
 
     Raises
     ------
     CorruptData
         If what is stored does not read.
     """
-    try:
-        document = json.loads(stored)
-        salt, right = (base64.b64decode(document[name], validate=True) for name in ("salt", "hash"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptData(f"{FILE}: it does not read; set the password again: opq box password") from error
-    return len(password) <= MAX_LENGTH and hmac.compare_digest(_hash(password, salt), right)
-
-
-def _hash(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, **_COST, maxmem=64 << 20, dklen=32)
+    if not stored.startswith(b"$argon2id$") or not stored.isascii():
+        raise CorruptData(f"{FILE}: it does not read; set the password again: opq box password")
+    return password_matches(password, stored.decode())

@@ -6,21 +6,21 @@ import grpc
 import grpc.aio
 
 from opq.clock import Clock
-from opq.errors import NotFound, OpqError, Unavailable
+from opq.errors import Forbidden, NotFound, OpqError, Unauthenticated, Unavailable
 from opq.model.boxes import BoxHealth, BoxStatus, Power
 from opq.model.features import TimeSource
 from opq.rpc.frames import POWERS, TIME_SOURCES
 from opq.rpc.guard import peer_certificate
 from opq.v1 import box_pb2
-from opq_ingest.checks import NoAuthority, NotAdmitted, NotYours, TooManyCertificates
+from opq_ingest.checks import NoAuthority, TooManyCertificates
 from opq_ingest.limits import TooMuch
 from opq_ingest.session import BoxSession
 
 _STATUS_CODES = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
-    NotAdmitted: grpc.StatusCode.UNAUTHENTICATED,
-    NotYours: grpc.StatusCode.PERMISSION_DENIED,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
     NoAuthority: grpc.StatusCode.FAILED_PRECONDITION,
     TooManyCertificates: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -58,12 +58,12 @@ def check_own(context: grpc.aio.ServicerContext[Any, Any], box_id: str) -> None:
 
     Raises
     ------
-    NotYours
+    Forbidden
         Naming both.
     """
     certificate = peer_certificate(context)
     if certificate is not None and certificate.identity.box_id != box_id:
-        raise NotYours(f"box_id: got {box_id[:80]!r} with a certificate of {certificate.identity}")
+        raise Forbidden(f"box_id: got {box_id[:80]!r} with a certificate of {certificate.identity}")
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: OpqError) -> NoReturn:

@@ -15,14 +15,6 @@ class AbsurdTime(InvalidInput):
     """A time in the future or before anything a box can hold."""
 
 
-class NotAdmitted(OpqError):
-    """A token or certificate that opens nothing here."""
-
-
-class NotYours(OpqError):
-    """Something of another box than the one that the certificate of the caller names."""
-
-
 class NoAuthority(OpqError):
     """A certificate is wanted where nobody signs."""
 

@@ -11,7 +11,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from opq.clock import Clock, iso
-from opq.errors import InvalidInput, NotFound, OpqError
+from opq.errors import InvalidInput, NotFound, OpqError, Unauthenticated
 from opq.ids import BoxId
 from opq.rpc.guard import peer_certificate
 from opq.rpc.threads import call_in
@@ -27,7 +27,7 @@ from opq.trust.records import UsedGrant
 from opq.trust.tokens import Token, parse_token
 from opq.v1 import enrolment_pb2
 from opq_ingest.calls import abort
-from opq_ingest.checks import NoAuthority, NotAdmitted, TooManyCertificates
+from opq_ingest.checks import NoAuthority, TooManyCertificates
 
 MAX_REQUEST_BYTES = 8 << 10
 MAX_TOKEN = 300
@@ -112,7 +112,7 @@ class Enrolment:
 
         Raises
         ------
-        NotAdmitted
+        Unauthenticated
             If the token is unknown, expired, for another box, or was used by another key.
         NoAuthority
             If nobody signs here.
@@ -127,12 +127,12 @@ class Enrolment:
         if grant is None:
             return self._again(authority, token, key, now)
         if grant.box_id != token.box_id:
-            raise NotAdmitted(f"token: it is not for box {token.box_id}")
+            raise Unauthenticated(f"token: it is not for box {token.box_id}")
         if now >= grant.expires_unix_ns:
-            raise NotAdmitted(f"token: it expired at {iso(grant.expires_unix_ns)}; {_ANOTHER}")
+            raise Unauthenticated(f"token: it expired at {iso(grant.expires_unix_ns)}; {_ANOTHER}")
         self._check_known(grant.box_id)
         if not self._certificates.take(token.digest):
-            raise NotAdmitted(f"token: it was used already; {_ANOTHER}")
+            raise Unauthenticated(f"token: it was used already; {_ANOTHER}")
         signed = self._sign(authority, grant.box_id, key, "token")
         used = UsedGrant(grant.box_id, key_fingerprint(key), grant.expires_unix_ns, signed.chain_pem)
         self._certificates.mark_used(token.digest, used)
@@ -143,9 +143,9 @@ class Enrolment:
         """Answer as before if the same key asks again: the answer may have been lost."""
         used = self._certificates.used(token.digest)
         if used is None or now_unix_ns >= used.expires_unix_ns:
-            raise NotAdmitted(f"token: this site does not know it (any more); {_ANOTHER}")
+            raise Unauthenticated(f"token: this site does not know it (any more); {_ANOTHER}")
         if used.key_fingerprint != key_fingerprint(key):
-            raise NotAdmitted(f"token: it was used already; {_ANOTHER}")
+            raise Unauthenticated(f"token: it was used already; {_ANOTHER}")
         return Signed(used.chain_pem, authority.bundle.decode())
 
     def renew(self, certificate: CertificateInfo | None, request_pem: bytes) -> Signed:
@@ -153,7 +153,7 @@ class Enrolment:
 
         Raises
         ------
-        NotAdmitted
+        Unauthenticated
             If the caller showed no certificate of a box.
         TooManyCertificates
             If it has `MAX_LIVING` already.
@@ -166,7 +166,7 @@ class Enrolment:
         """
         authority = self._signing()
         if certificate is None or certificate.identity.box_id is None:
-            raise NotAdmitted("renew: got no certificate of a box, expected the present one of the box")
+            raise Unauthenticated("renew: got no certificate of a box, expected the present one of the box")
         box_id, key = certificate.identity.box_id, _requested_key(request_pem)
         self._check_known(box_id)
         now = self._clock.unix_ns()

@@ -3,12 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from opq.errors import LimitExceeded
 
 _MOST_KNOWN = 50_000
 K = TypeVar("K")
+V = TypeVar("V", bound="_Fills")
 
 
 class TooMuch(LimitExceeded):
@@ -100,41 +101,27 @@ class Flow:
         return all(allowance.full(now_s) for _, allowance in self._limits.values())
 
 
-class Flows(Generic[K]):
-    """One flow for each of many, parameters as those of `Flow`; those that are full again are forgotten."""
+class _Fills(Protocol):
+    def full(self, now_s: float) -> bool: ...
 
-    def __init__(self, messages: Rate, octets: Rate, patience_s: float) -> None:
-        self._limits = messages, octets, patience_s
-        self._known: OrderedDict[K, Flow] = OrderedDict()
 
-    def of(self, key: K, now_s: float) -> Flow:
-        """Return the flow of a key, the same one as long as anything of it is in use."""
-        flow = self._known.pop(key, None) or Flow(*self._limits, now_s)
+class Kept(Generic[K, V]):
+    """An allowance or a flow for each of many, the same one as long as anything of it is in use.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a full one, given the time [s].
+    """
+
+    def __init__(self, make: Callable[[float], V]) -> None:
+        self._make = make
+        self._known: OrderedDict[K, V] = OrderedDict()
+
+    def of(self, key: K, now_s: float) -> V:
+        """Return that of a key; of others those that are full again are forgotten."""
+        found = self._known.pop(key, None) or self._make(now_s)
         while self._known and (len(self._known) >= _MOST_KNOWN or next(iter(self._known.values())).full(now_s)):
             self._known.popitem(last=False)
-        self._known[key] = flow
-        return flow
-
-
-class Allowances(Generic[K]):
-    """One allowance for each of many; those that are full again are forgotten."""
-
-    def __init__(self, rate: Rate) -> None:
-        self._rate = rate
-        self._known: OrderedDict[K, Allowance] = OrderedDict()
-
-    def check(self, key: K, now_s: float, problem: Callable[[Rate], str]) -> None:
-        """Take one for a key.
-
-        Raises
-        ------
-        TooMuch
-            If nothing is left.
-        """
-        allowance = self._known.pop(key, None) or Allowance(self._rate, now_s)
-        enough = allowance.try_take(1, now_s)
-        self._known[key] = allowance
-        while len(self._known) > _MOST_KNOWN or next(iter(self._known.values())).full(now_s):
-            self._known.popitem(last=False)
-        if not enough:
-            raise TooMuch(problem(self._rate))
+        self._known[key] = found
+        return found

@@ -32,7 +32,7 @@ from opq.store.overrides import boxes_in_force, read_overrides
 from opq.v1 import box_pb2, makai_pb2, problem_pb2, waveform_pb2
 from opq_ingest.calls import abort, check_own, health_of, status_of
 from opq_ingest.checks import rejection
-from opq_ingest.limits import Allowances, Flow, Flows, Rate, TooMuch
+from opq_ingest.limits import Allowance, Flow, Kept, Rate, TooMuch
 from opq_ingest.recorder import Recorder, Waiting
 from opq_ingest.session import BoxSession
 from opq_ingest.settings import IngestSettings
@@ -88,8 +88,10 @@ class Ingest:
         per_min = settings.box_connections_per_min
         messages = Rate(settings.box_messages_per_s, _BURST_S * settings.box_messages_per_s)
         octets = Rate(settings.box_bytes_per_s, _BURST_S * settings.box_bytes_per_s)
-        self._flows: Flows[tuple[str, BoxId]] = Flows(messages, octets, settings.box_patience_s)
-        self._beginnings: Allowances[tuple[str, BoxId]] = Allowances(Rate(per_min / 60, per_min))
+        patience_s = settings.box_patience_s
+        self._flows: Kept[tuple[str, BoxId], Flow] = Kept(lambda now_s: Flow(messages, octets, patience_s, now_s))
+        beginnings = Rate(per_min / 60, per_min)
+        self._beginnings: Kept[tuple[str, BoxId], Allowance] = Kept(lambda now_s: Allowance(beginnings, now_s))
         self._updates = Updates(store, self._calls)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -152,11 +154,9 @@ class Ingest:
         TooMuch
             Naming the limit.
         """
-        self._beginnings.check(
-            (what, box_id),
-            self._now_s(),
-            lambda rate: f"rate: this box begins more than {60 * rate.per_s:g} {what} a minute; try again in a minute",
-        )
+        now_s, most = self._now_s(), self._settings.box_connections_per_min
+        if not self._beginnings.of((what, box_id), now_s).try_take(1, now_s):
+            raise TooMuch(f"rate: this box begins more than {most:g} {what} a minute; try again in a minute")
 
     async def _cut_off(self, box_id: BoxId, error: TooMuch) -> None:
         """Put on record that a box was refused for what it sends; once a minute at most, however often it comes."""

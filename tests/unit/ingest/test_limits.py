@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opq_ingest.limits import Allowance, Allowances, Flow, Rate, TooMuch
+from opq_ingest.limits import Allowance, Flow, Kept, Rate, TooMuch
 
 RATE = Rate(10, 20)
 
@@ -56,14 +56,21 @@ def test_bytes_are_limited_too() -> None:
         flow.take(1, 300, 2)
 
 
-def test_beginnings_are_counted_for_each_and_forgotten() -> None:
-    allowances: Allowances[str] = Allowances(Rate(1, 2))
-    for _ in range(2):
-        allowances.check("a", 0, lambda rate: "too often")
-    with pytest.raises(TooMuch, match="too often"):
-        allowances.check("a", 0, lambda rate: "too often")
-    allowances.check("b", 0, lambda rate: "too often")
-    allowances.check("a", 1, lambda rate: "too often")
+def test_each_has_its_own_as_long_as_it_is_in_use() -> None:
+    kept: Kept[str, Allowance] = Kept(lambda now_s: Allowance(Rate(1, 2), now_s))
+    assert [kept.of("a", 0).try_take(1, 0) for _ in range(3)] == [True, True, False]
+    assert kept.of("b", 0).try_take(1, 0)
+    assert kept.of("a", 1).try_take(1, 1)
     for number in range(10_000):
-        allowances.check(str(number), 10 + number, lambda rate: "too often")
-    assert len(allowances._known) < 10
+        kept.of(str(number), 10 + number).try_take(1, 10 + number)
+    assert len(kept._known) < 10
+
+
+def test_a_box_that_comes_back_goes_on_with_what_it_left() -> None:
+    kept: Kept[str, Flow] = Kept(lambda now_s: Flow(RATE, Rate(1e6, 1e6), 1e9, now_s))
+    taken = now = 0.0
+    while now < 100:
+        for _ in range(10):
+            now += kept.of("a", now).take(1, 10, now)
+            taken += 1
+    assert taken <= RATE.burst + RATE.per_s * now + 10

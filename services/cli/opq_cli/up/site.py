@@ -123,36 +123,31 @@ class LocalSite:
     def issue_services(self, store: Store) -> None:
         """Give each program its certificate, or another one in place of the one it has."""
         for role in (Role.MAKAI, Role.INGEST, Role.HUB, Role.WORKER):
-            files = self._tls_files(role)
-            if self._authority is not None and files is not None:
-                identity = Identity(role)
-                issue_files(
-                    store, self._authority, identity, (files.certificate, files.key), SERVICE_LIFE_NS, replace=True
-                )
-                write_file(files.authorities, self._authority.bundle, PUBLIC, replace=True)
+            self._issue(store, Identity(role), self._service_files(role), SERVICE_LIFE_NS)
 
     def issue_box(self, store: Store, box_id: BoxId) -> None:
         """Give a box its certificate."""
-        if self._authority is not None:
-            files, identity = self.box_files(box_id), Identity(Role.BOX, box_id)
-            issue_files(store, self._authority, identity, (files.certificate, files.key), BOX_LIFE_NS, replace=True)
-            write_file(files.authorities, self._authority.bundle, PUBLIC, replace=True)
+        self._issue(store, Identity(Role.BOX, box_id), self.box_files(box_id), BOX_LIFE_NS)
 
     def box_files(self, box_id: BoxId) -> TlsFiles:
         """Return where the certificate of a box is, if there is one."""
         path = self._identities / f"{box_id}.pem"
         return TlsFiles(path, path, self._identities / BUNDLE_FILE)
 
-    def _tls_files(self, role: Role) -> TlsFiles | None:
-        if self._authority is None:
-            return None
+    def _issue(self, store: Store, identity: Identity, files: TlsFiles, life_ns: int) -> None:
+        """Write a certificate where all speak TLS."""
+        if self._authority is not None:
+            issue_files(store, self._authority, identity, (files.certificate, files.key), life_ns, replace=True)
+            write_file(files.authorities, self._authority.bundle, PUBLIC, replace=True)
+
+    def _service_files(self, role: Role) -> TlsFiles:
         folder = self.data_dir / "tls" / role.value
         return TlsFiles(folder / "tls.crt", folder / "tls.key", folder / BUNDLE_FILE)
 
     def _tls(self, role: Role) -> list[str]:
-        files = self._tls_files(role)
-        if files is None:
+        if self._authority is None:
             return []
+        files = self._service_files(role)
         return [
             *("--tls-cert", str(files.certificate)), *("--tls-key", str(files.key)),
             *("--tls-ca", str(files.authorities)),

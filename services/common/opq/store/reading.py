@@ -6,7 +6,6 @@ how long and what, but not where: boxes then have names like ``#3fa9c1``, the sa
 
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from opq.errors import NotFound
@@ -173,10 +172,11 @@ class Reader:
             self._who.check(Right.BOXES, box_id)
 
     def _event(self, event: Event) -> Event:
-        if all(map(self._sees, event.box_ids)):
+        if self._who.may(Right.BOXES):
             return event
-        _, _, reason = event.opened_by.rpartition(": ")  # without the box that opened it
-        return replace(event, box_ids=self._named(event.event_id, event.box_ids), opened_by=reason)
+        _, _, reason = event.opened_by.rpartition(": ")  # without the box that opened it, which may be in another part
+        names = tuple(self._name(event.event_id, box_id) for box_id in event.box_ids)
+        return replace(event, box_ids=names, opened_by=reason)
 
     def _incident(self, incident: Incident) -> Incident:
         box_id = incident.finding.box_id
@@ -185,9 +185,6 @@ class Reader:
         named = self._name(incident.event_id or EventId(incident.incident_id), box_id)
         # Evidence may name boxes: whoever was asked beside this one.
         return replace(incident, finding=replace(incident.finding, box_id=named, evidence={}))
-
-    def _named(self, event_id: EventId, box_ids: Sequence[BoxId]) -> tuple[BoxId, ...]:
-        return tuple(self._name(event_id, box_id) for box_id in box_ids)
 
     def _name(self, event_id: EventId, box_id: BoxId) -> BoxId:
         if self._sees(box_id):

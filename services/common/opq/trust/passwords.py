@@ -30,10 +30,10 @@ def check_password(password: str, name: str) -> None:
         raise InvalidInput("password: it is one of the first that are tried; a few words in a row are better")
 
 
-def hash_password(password: str) -> str:
-    """Return what the site keeps of a password. Takes about 0.1 s and 64 MiB, as it is meant to."""
+def hash_password(password: str, memory_kib: int = _MEMORY_KIB) -> str:
+    """Return what is kept of a password. Takes about 0.1 s and all of that memory, as it is meant to."""
     salt = os.urandom(_SALT_BYTES)
-    kdf = Argon2id(salt=salt, length=_KEY_BYTES, iterations=_PASSES, lanes=_LANES, memory_cost=_MEMORY_KIB)
+    kdf = Argon2id(salt=salt, length=_KEY_BYTES, iterations=_PASSES, lanes=_LANES, memory_cost=memory_kib)
     return kdf.derive_phc_encoded(password.encode(errors="replace"))
 
 

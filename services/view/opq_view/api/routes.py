@@ -18,7 +18,6 @@ from opq.store.users import Users
 from opq.trust.policy import LOCAL, Principal
 from opq_view.api import answers
 from opq_view.settings import ViewSettings
-from opq_view.sign_in.requests import address_of
 
 _AT_ONCE = 4
 """Questions that are answered at the same time; others wait."""
@@ -59,8 +58,7 @@ def api_routes(settings: ViewSettings, opened: Callable[[], Store]) -> list[Rout
         header = request.headers.get("authorization", "")
         if not header.lower().startswith(_BEARER):
             raise Unauthenticated("got no API token, expected the header: Authorization: Bearer opqt_...")
-        address = address_of(request, settings.proxies)
-        return Users(store).token_principal(header[len(_BEARER) :].strip(), address, time.time_ns())
+        return Users(store).token_principal(header[len(_BEARER) :].strip(), time.time_ns())
 
     def answered(request: Request, answer: answers.Answer) -> bytes:
         store = opened()

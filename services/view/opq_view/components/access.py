@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from opq.clock import NS, SystemClock
+from opq.errors import Forbidden
 from opq.ids import AcquisitionId, BoxId, EventId
 from opq.model.boxes import Box, BoxStatus
 from opq.model.events import Extent
@@ -111,8 +112,7 @@ def own_account() -> tuple[User, Users]:
     """
     user = signed_in()
     if user is None:
-        _NOBODY.check(Right.SITE)
-        raise AssertionError("a stranger has no account")
+        raise Forbidden("nobody is signed in")
     return user, Users(AuditedStore(_store(), user.principal().name, SystemClock()))
 
 
